@@ -1,0 +1,3 @@
+//! The `nibble` command.
+
+fn main() {}

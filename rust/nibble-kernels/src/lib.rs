@@ -1,0 +1,1 @@
+//! Numbers for Nibble: block formats, SIMD kernels and a thread pool.
