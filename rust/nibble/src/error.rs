@@ -29,11 +29,11 @@ pub enum Error {
     },
 
     /// A GGUF version other than 2 and 3, or a big-endian file.
-    #[error("{}: GGUF version {found} is not supported (2 and 3 are)", file.display())]
+    #[error("{}: GGUF version {found} is not supported (2 and 3 are){}", file.display(), byte_order_note(*found))]
     UnsupportedVersion {
         /// The file.
         file: PathBuf,
-        /// The version found.
+        /// The version found, read as little-endian.
         found: u32,
     },
 
@@ -215,6 +215,13 @@ pub enum Error {
         /// Where and what.
         what: String,
     },
+}
+
+fn byte_order_note(version: u32) -> &'static str {
+    match version.swap_bytes() {
+        1..=0xffff => "; it looks like a big-endian file",
+        _ => "",
+    }
 }
 
 /// What went wrong, without the context: stable names to branch on.
