@@ -1,1 +1,32 @@
 //! Numbers for Nibble: block formats, SIMD kernels and a thread pool.
+//!
+//! [`Matrix`] views the weights of a model file in place. [`Cpu::matmul`] multiplies them with
+//! [`Activations`], either `f32` or quantized to 8 bits once for several products;
+//! [`attend`] reads the keys and values of a cache. The functions that do the work are chosen
+//! once, at run time, from what the CPU has ([`Kernels`]); the portable ones are the reference for
+//! all others. Nothing here knows of models.
+
+mod activations;
+mod attention;
+mod cpu;
+mod dequantize;
+mod error;
+mod format;
+mod kernels;
+mod matrix;
+pub mod ops;
+mod pool;
+mod quantize;
+mod scalar;
+mod tile;
+
+pub use activations::{Activations, QuantizedActivations};
+pub use attention::{KvFormat, KvRows, MAX_GROUP, MAX_HEAD_DIM, attend};
+pub use cpu::Cpu;
+pub use dequantize::dequantize;
+pub use error::KernelError;
+pub use format::Format;
+pub use kernels::{InstructionSet, Kernels};
+pub use matrix::Matrix;
+pub use pool::{Cancelled, ThreadPool};
+pub use quantize::quantize;

@@ -1,0 +1,238 @@
+//! Attention of one position over the keys and values of one head.
+
+use half::f16;
+
+use crate::error::KernelError;
+use crate::format::Format;
+use crate::kernels::Kernels;
+use crate::ops::{exp, exp_shifted, maximum};
+
+/// The largest dimension of a head.
+pub const MAX_HEAD_DIM: usize = 512;
+/// The largest number of query heads that share one head of keys and values.
+pub const MAX_GROUP: usize = 32;
+
+/// Positions whose scores are held at once.
+const TILE: usize = 16;
+/// Values of a tile of keys or values.
+const TILE_VALUES: usize = 4096;
+
+/// How keys and values are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KvFormat {
+    /// IEEE single precision.
+    F32,
+    /// IEEE half precision.
+    F16,
+    /// Blocks of [`Format::Q8_0`].
+    Q8_0,
+}
+
+impl KvFormat {
+    /// The same format, for weights.
+    pub const fn format(self) -> Format {
+        match self {
+            KvFormat::F32 => Format::F32,
+            KvFormat::F16 => Format::F16,
+            KvFormat::Q8_0 => Format::Q8_0,
+        }
+    }
+
+    /// Bytes that the key or the value of one position and head takes, or `None` where `head_dim`
+    /// is no multiple of the block length (32 for Q8_0).
+    pub const fn bytes_per_row(self, head_dim: usize) -> Option<usize> {
+        self.format().row_bytes(head_dim)
+    }
+}
+
+/// Keys, or values, of one head at consecutive positions: `[positions, head_dim]`.
+#[derive(Debug, Clone, Copy)]
+pub enum KvRows<'a> {
+    /// Single precision.
+    F32(&'a [f32]),
+    /// Half precision.
+    F16(&'a [f16]),
+    /// Whole Q8_0 blocks; `head_dim` is a multiple of 32.
+    Q8_0(&'a [u8]),
+}
+
+impl<'a> KvRows<'a> {
+    /// Number of positions, checked.
+    fn positions(&self, head_dim: usize) -> Result<usize, KernelError> {
+        let (len, row) = match self {
+            KvRows::F32(rows) => (rows.len(), head_dim),
+            KvRows::F16(rows) => (rows.len(), head_dim),
+            KvRows::Q8_0(blocks) => {
+                let Some(bytes) = Format::Q8_0.row_bytes(head_dim) else {
+                    let expected = head_dim.next_multiple_of(32);
+                    return Err(KernelError::Shape {
+                        what: "head_dim",
+                        expected,
+                        found: head_dim,
+                    });
+                };
+                (blocks.len(), bytes)
+            }
+        };
+        if !len.is_multiple_of(row) {
+            let expected = len.next_multiple_of(row);
+            return Err(KernelError::Shape {
+                what: "keys or values",
+                expected,
+                found: len,
+            });
+        }
+        Ok(len / row)
+    }
+
+    /// The positions `first..first + count` as `f32`, in `scratch` unless they are that already.
+    fn tile<'s>(
+        &self,
+        kernels: &Kernels,
+        first: usize,
+        count: usize,
+        head_dim: usize,
+        scratch: &'s mut [f32],
+    ) -> &'s [f32]
+    where
+        'a: 's,
+    {
+        let values = first * head_dim..(first + count) * head_dim;
+        let scratch = scratch.get_mut(..count * head_dim).unwrap_or_default();
+        match self {
+            KvRows::F32(rows) => return rows.get(values).unwrap_or_default(),
+            KvRows::F16(rows) => {
+                kernels.f16_to_f32(rows.get(values).unwrap_or_default(), scratch);
+            }
+            KvRows::Q8_0(blocks) => {
+                let bytes = values.start / 32 * 34..values.end / 32 * 34;
+                kernels.q8_0_to_f32(blocks.get(bytes).unwrap_or_default(), scratch);
+            }
+        }
+        scratch
+    }
+}
+
+/// Attention of one position: `out[g] = Σ_p softmax(scale * queries[g] · keys[p]) * values[p]` for
+/// the `group` query heads that share a head of keys and values (grouped-query attention).
+///
+/// `queries` and `out` are `[group, head_dim]`. `blocks` yields (keys, values) of consecutive runs
+/// of positions, those and only those that may be seen. The softmax runs online over them, with
+/// stack memory only (Milakov & Gimelshein, "Online normalizer calculation for softmax", 2018; Dao
+/// et al., "FlashAttention", 2022). Without any position `out` is zero.
+///
+/// # Errors
+/// [`KernelError::Shape`] where lengths do not fit, `head_dim` is zero or above [`MAX_HEAD_DIM`], or
+/// the group is above [`MAX_GROUP`].
+pub fn attend<'a>(
+    kernels: &Kernels,
+    queries: &[f32],
+    head_dim: usize,
+    scale: f32,
+    blocks: impl Iterator<Item = (KvRows<'a>, KvRows<'a>)>,
+    out: &mut [f32],
+) -> Result<(), KernelError> {
+    if head_dim == 0 || head_dim > MAX_HEAD_DIM {
+        let expected = head_dim.clamp(1, MAX_HEAD_DIM);
+        return Err(KernelError::Shape {
+            what: "head_dim",
+            expected,
+            found: head_dim,
+        });
+    }
+    if !queries.len().is_multiple_of(head_dim) {
+        let expected = queries.len().next_multiple_of(head_dim);
+        return Err(KernelError::Shape {
+            what: "queries",
+            expected,
+            found: queries.len(),
+        });
+    }
+    let group = queries.len() / head_dim;
+    if group > MAX_GROUP {
+        return Err(KernelError::Shape {
+            what: "group",
+            expected: MAX_GROUP,
+            found: group,
+        });
+    }
+    KernelError::check("attention output", queries.len(), out.len())?;
+
+    out.fill(0.0);
+    // Per query head: the largest score yet, and Σ exp(score - largest).
+    let mut largest = [f32::NEG_INFINITY; MAX_GROUP];
+    let mut totals = [0.0_f32; MAX_GROUP];
+    let mut scores = [0.0_f32; MAX_GROUP * TILE];
+    let mut scratch = [0.0_f32; TILE_VALUES];
+    let tile_len = TILE.min(TILE_VALUES / head_dim);
+
+    for (keys, values) in blocks {
+        let positions = keys.positions(head_dim)?;
+        KernelError::check(
+            "positions of the values",
+            positions,
+            values.positions(head_dim)?,
+        )?;
+        for first in (0..positions).step_by(tile_len) {
+            let count = tile_len.min(positions - first);
+            let scores = scores.get_mut(..group * count).unwrap_or_default();
+            let tile = keys.tile(kernels, first, count, head_dim, &mut scratch);
+            kernels.attention_scores(queries, tile, head_dim, scores);
+
+            let states = largest.iter_mut().zip(&mut totals);
+            let rows = scores
+                .chunks_exact_mut(count)
+                .zip(out.chunks_exact_mut(head_dim));
+            for ((scores, out), (largest, total)) in rows.zip(states) {
+                for score in &mut *scores {
+                    *score *= scale;
+                }
+                let tile_largest = maximum(scores);
+                if tile_largest > *largest {
+                    let shrink = exp(*largest - tile_largest);
+                    *total *= shrink;
+                    for out in out {
+                        *out *= shrink;
+                    }
+                    *largest = tile_largest;
+                }
+                *total += exp_shifted(scores, *largest);
+            }
+            let tile = values.tile(kernels, first, count, head_dim, &mut scratch);
+            kernels.attention_mix(scores, tile, head_dim, out);
+        }
+    }
+    for (out, total) in out.chunks_exact_mut(head_dim).zip(&totals) {
+        if *total != 0.0 {
+            for out in out {
+                *out /= total;
+            }
+        }
+    }
+    Ok(())
+}
+
+const _: () = {
+    assert!(TILE_VALUES / MAX_HEAD_DIM >= 1);
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_positions_give_zero() {
+        let mut out = [1.0; 4];
+        attend(
+            &Kernels::scalar(),
+            &[1.0; 4],
+            4,
+            1.0,
+            std::iter::empty(),
+            &mut out,
+        )
+        .unwrap();
+        assert_eq!(out, [0.0; 4]);
+    }
+}

@@ -1,0 +1,178 @@
+//! Which functions do the arithmetic on this CPU.
+
+use half::f16;
+
+use crate::activations::Q8Rows;
+use crate::error::KernelError;
+use crate::format::Format;
+use crate::scalar;
+use crate::tile::TileMut;
+
+/// A set of CPU instructions that kernels are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InstructionSet {
+    /// Portable code: the reference.
+    Scalar,
+    /// x86-64 with AVX2, FMA and F16C.
+    Avx2,
+    /// aarch64 with NEON (plain Armv8.0).
+    Neon,
+}
+
+impl InstructionSet {
+    /// The name in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            InstructionSet::Scalar => "scalar",
+            InstructionSet::Avx2 => "avx2",
+            InstructionSet::Neon => "neon",
+        }
+    }
+}
+
+/// `weights` holds `out.rows()` whole rows of the function's format, one after the other, whose
+/// length fits that of the rows of `x`; `x.rows() == out.tokens()`. Sets
+/// `out[token][row] = weights[row] · x[token]`, each in an order of operations that depends neither
+/// on the other rows nor on the other tokens.
+pub(crate) type MatmulQ8 = unsafe fn(weights: &[u8], x: Q8Rows<'_>, out: TileMut<'_>);
+
+/// As [`MatmulQ8`], with `f32` activations: rows of `cols` values.
+pub(crate) type MatmulF32 = unsafe fn(weights: &[u8], x: &[f32], cols: usize, out: TileMut<'_>);
+
+/// Quantizes `x` (whole blocks of 32) to `codes`, `scales` and `sums` of a row that is padded to
+/// groups of 128; see [`crate::QuantizedActivations`].
+pub(crate) type QuantizeRow =
+    unsafe fn(x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [f32]);
+
+/// The functions of one instruction set. They are `unsafe` because the CPU must have the
+/// instructions; lengths are the caller's promise, which functions with pointers check or debug-assert.
+pub(crate) struct Table {
+    pub(crate) instruction_set: InstructionSet,
+    /// The product with 8-bit activations, for the formats of [`Format::takes_q8`].
+    pub(crate) matmul_q8: fn(Format) -> Option<MatmulQ8>,
+    /// The product with `f32` activations.
+    pub(crate) matmul_f32: fn(Format) -> MatmulF32,
+    /// Quantizes a row of activations.
+    pub(crate) quantize_row: QuantizeRow,
+    /// `out[i] = x[i]`.
+    pub(crate) f16_to_f32: unsafe fn(x: &[f16], out: &mut [f32]),
+    /// Dequantizes Q8_0 blocks.
+    pub(crate) q8_0_to_f32: unsafe fn(blocks: &[u8], out: &mut [f32]),
+    /// `out[g][p] = queries[g] · keys[p]` for queries `[group, dim]` and keys `[positions, dim]`.
+    pub(crate) attention_scores:
+        unsafe fn(queries: &[f32], keys: &[f32], dim: usize, out: &mut [f32]),
+    /// `out[g] += Σ weights[g][p] * values[p]` for weights `[group, positions]`, values
+    /// `[positions, dim]` and out `[group, dim]`.
+    pub(crate) attention_mix:
+        unsafe fn(weights: &[f32], values: &[f32], dim: usize, out: &mut [f32]),
+}
+
+/// A table of functions for one instruction set that this CPU has. Cheap to copy.
+#[derive(Clone, Copy)]
+pub struct Kernels {
+    table: &'static Table,
+}
+
+impl std::fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Kernels")
+            .field(&self.table.instruction_set)
+            .finish()
+    }
+}
+
+impl Kernels {
+    /// The fastest that this CPU can run.
+    pub fn detect() -> Kernels {
+        Kernels::supported().pop().unwrap_or_else(Kernels::scalar)
+    }
+
+    /// The portable reference.
+    pub fn scalar() -> Kernels {
+        Kernels {
+            table: &scalar::TABLE,
+        }
+    }
+
+    /// All that this CPU can run, slowest first.
+    pub fn supported() -> Vec<Kernels> {
+        vec![Kernels::scalar()]
+    }
+
+    /// The instruction set.
+    pub fn instruction_set(&self) -> InstructionSet {
+        self.table.instruction_set
+    }
+
+    /// `weights` must hold `out.rows()` rows of `format`, as long as those of `x`.
+    pub(crate) fn matmul_q8(
+        &self,
+        format: Format,
+        weights: &[u8],
+        x: Q8Rows<'_>,
+        out: TileMut<'_>,
+    ) -> Result<(), KernelError> {
+        let kernel =
+            (self.table.matmul_q8)(format).ok_or(KernelError::NeedsF32Activations(format))?;
+        // SAFETY: `Kernels` is made only of tables whose instructions were detected.
+        unsafe { kernel(weights, x, out) };
+        Ok(())
+    }
+
+    /// `weights` must hold `out.rows()` rows of `cols` values in `format`.
+    pub(crate) fn matmul_f32(
+        &self,
+        format: Format,
+        weights: &[u8],
+        x: &[f32],
+        cols: usize,
+        out: TileMut<'_>,
+    ) {
+        // SAFETY: as in `matmul_q8`.
+        unsafe { (self.table.matmul_f32)(format)(weights, x, cols, out) }
+    }
+
+    pub(crate) fn quantize_row(
+        &self,
+        x: &[f32],
+        codes: &mut [i8],
+        scales: &mut [f32],
+        sums: &mut [f32],
+    ) {
+        // SAFETY: as in `matmul_q8`.
+        unsafe { (self.table.quantize_row)(x, codes, scales, sums) }
+    }
+
+    pub(crate) fn f16_to_f32(&self, x: &[f16], out: &mut [f32]) {
+        // SAFETY: as in `matmul_q8`.
+        unsafe { (self.table.f16_to_f32)(x, out) }
+    }
+
+    pub(crate) fn q8_0_to_f32(&self, blocks: &[u8], out: &mut [f32]) {
+        // SAFETY: as in `matmul_q8`.
+        unsafe { (self.table.q8_0_to_f32)(blocks, out) }
+    }
+
+    pub(crate) fn attention_scores(
+        &self,
+        queries: &[f32],
+        keys: &[f32],
+        dim: usize,
+        out: &mut [f32],
+    ) {
+        // SAFETY: as in `matmul_q8`.
+        unsafe { (self.table.attention_scores)(queries, keys, dim, out) }
+    }
+
+    pub(crate) fn attention_mix(
+        &self,
+        weights: &[f32],
+        values: &[f32],
+        dim: usize,
+        out: &mut [f32],
+    ) {
+        // SAFETY: as in `matmul_q8`.
+        unsafe { (self.table.attention_mix)(weights, values, dim, out) }
+    }
+}

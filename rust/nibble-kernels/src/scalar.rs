@@ -1,0 +1,309 @@
+//! Portable kernels: the reference that every other instruction set is tested against. One function
+//! for each format; the layouts are explained in [`crate::dequantize`](mod@crate::dequantize).
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "blocks are arrays of fixed size; rows come from `Cpu`, which checked the shapes"
+)]
+
+use half::f16;
+
+use crate::activations::{GROUP_LEN, Q8Row, Q8Rows, SCALE_LEN, SUM_LEN, interleaved};
+use crate::dequantize::{array_at, code_6bit, codes_5bit, dequantize, f16_at, scales_and_minimums};
+use crate::format::Format;
+use crate::kernels::{InstructionSet, MatmulF32, MatmulQ8, Table};
+use crate::tile::TileMut;
+
+pub(crate) static TABLE: Table = Table {
+    instruction_set: InstructionSet::Scalar,
+    matmul_q8,
+    matmul_f32,
+    quantize_row,
+    f16_to_f32,
+    q8_0_to_f32,
+    attention_scores,
+    attention_mix,
+};
+
+pub(crate) fn matmul_q8(format: Format) -> Option<MatmulQ8> {
+    Some(match format {
+        Format::Q4_0 => |weights, x, out| each_row_q8(weights, x, out, dot_q4_0),
+        Format::Q4_1 => |weights, x, out| each_row_q8(weights, x, out, dot_q4_1),
+        Format::Q5_0 => |weights, x, out| each_row_q8(weights, x, out, dot_q5_0),
+        Format::Q5_1 => |weights, x, out| each_row_q8(weights, x, out, dot_q5_1),
+        Format::Q8_0 => |weights, x, out| each_row_q8(weights, x, out, dot_q8_0),
+        Format::Q4K => |weights, x, out| each_row_q8(weights, x, out, dot_q4_k),
+        Format::Q5K => |weights, x, out| each_row_q8(weights, x, out, dot_q5_k),
+        Format::Q6K => |weights, x, out| each_row_q8(weights, x, out, dot_q6_k),
+        Format::F32 | Format::F16 | Format::BF16 => return None,
+    })
+}
+
+fn each_row_q8(
+    weights: &[u8],
+    x: Q8Rows<'_>,
+    mut out: TileMut<'_>,
+    dot: impl Fn(&[u8], Q8Row<'_>) -> f32,
+) {
+    let row_bytes = weights.len() / out.rows();
+    for (r, row) in weights.chunks_exact(row_bytes).enumerate() {
+        for t in 0..x.rows() {
+            out.set(t, r, dot(row, x.row(t)));
+        }
+    }
+}
+
+/// `Σ a[i] * b[i]`.
+fn dot_i8(a: [i8; 32], b: [i8; 32]) -> i32 {
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| i32::from(*a) * i32::from(b))
+        .sum()
+}
+
+/// The codes of 4 bits of a 32-block, less `offset`.
+fn codes_4bit(low: &[u8; 16], offset: i8) -> [i8; 32] {
+    std::array::from_fn(|i| {
+        let nibble = if i < 16 {
+            low[i] & 15
+        } else {
+            low[i - 16] >> 4
+        };
+        nibble as i8 - offset
+    })
+}
+
+fn sum(codes: [i8; 32]) -> i32 {
+    codes.iter().map(|code| i32::from(*code)).sum()
+}
+
+fn dot_q4_0(row: &[u8], x: Q8Row<'_>) -> f32 {
+    let (blocks, _) = row.as_chunks::<18>();
+    let mut total = 0.0;
+    for (b, block) in blocks.iter().enumerate() {
+        let dot = dot_i8(codes_4bit(array_at(block, 2), 8), x.block(b));
+        total += f16_at(block, 0) * x.scales[b] * dot as f32;
+    }
+    total
+}
+
+fn dot_q4_1(row: &[u8], x: Q8Row<'_>) -> f32 {
+    let (blocks, _) = row.as_chunks::<20>();
+    let mut total = 0.0;
+    for (b, block) in blocks.iter().enumerate() {
+        let (d, m) = (f16_at(block, 0), f16_at(block, 2));
+        let codes = x.block(b);
+        let dot = dot_i8(codes_4bit(array_at(block, 4), 0), codes);
+        total += x.scales[b] * (d * dot as f32 + m * sum(codes) as f32);
+    }
+    total
+}
+
+fn dot_q5_0(row: &[u8], x: Q8Row<'_>) -> f32 {
+    let (blocks, _) = row.as_chunks::<22>();
+    let mut total = 0.0;
+    for (b, block) in blocks.iter().enumerate() {
+        let weights = codes_5bit(array_at(block, 2), array_at(block, 6));
+        let dot = dot_i8(weights.map(|code| code as i8 - 16), x.block(b));
+        total += f16_at(block, 0) * x.scales[b] * dot as f32;
+    }
+    total
+}
+
+fn dot_q5_1(row: &[u8], x: Q8Row<'_>) -> f32 {
+    let (blocks, _) = row.as_chunks::<24>();
+    let mut total = 0.0;
+    for (b, block) in blocks.iter().enumerate() {
+        let (d, m) = (f16_at(block, 0), f16_at(block, 2));
+        let weights = codes_5bit(array_at(block, 4), array_at(block, 8));
+        let codes = x.block(b);
+        let dot = dot_i8(weights.map(|code| code as i8), codes);
+        total += x.scales[b] * (d * dot as f32 + m * sum(codes) as f32);
+    }
+    total
+}
+
+fn dot_q8_0(row: &[u8], x: Q8Row<'_>) -> f32 {
+    let (blocks, _) = row.as_chunks::<34>();
+    let mut total = 0.0;
+    for (b, block) in blocks.iter().enumerate() {
+        let weights: &[u8; 32] = array_at(block, 2);
+        let dot = dot_i8(weights.map(|w| w as i8), x.block(b));
+        total += f16_at(block, 0) * x.scales[b] * dot as f32;
+    }
+    total
+}
+
+fn dot_q4_k(row: &[u8], x: Q8Row<'_>) -> f32 {
+    let (blocks, _) = row.as_chunks::<144>();
+    let mut total = 0.0;
+    for (b, block) in blocks.iter().enumerate() {
+        let (d, dmin) = (f16_at(block, 0), f16_at(block, 2));
+        let (scales, minimums) = scales_and_minimums(array_at(block, 4));
+        for s in 0..8 {
+            let weights =
+                std::array::from_fn(|i| (block[16 + 32 * (s / 2) + i] >> (4 * (s % 2)) & 15) as i8);
+            let codes = x.block(8 * b + s);
+            let scaled = d * f32::from(scales[s]) * dot_i8(weights, codes) as f32;
+            let offset = dmin * f32::from(minimums[s]) * sum(codes) as f32;
+            total += x.scales[8 * b + s] * (scaled - offset);
+        }
+    }
+    total
+}
+
+fn dot_q5_k(row: &[u8], x: Q8Row<'_>) -> f32 {
+    let (blocks, _) = row.as_chunks::<176>();
+    let mut total = 0.0;
+    for (b, block) in blocks.iter().enumerate() {
+        let (d, dmin) = (f16_at(block, 0), f16_at(block, 2));
+        let (scales, minimums) = scales_and_minimums(array_at(block, 4));
+        for s in 0..8 {
+            let weights = std::array::from_fn(|i| {
+                let nibble = block[48 + 32 * (s / 2) + i] >> (4 * (s % 2)) & 15;
+                (nibble | (block[16 + i] >> s & 1) << 4) as i8
+            });
+            let codes = x.block(8 * b + s);
+            let scaled = d * f32::from(scales[s]) * dot_i8(weights, codes) as f32;
+            let offset = dmin * f32::from(minimums[s]) * sum(codes) as f32;
+            total += x.scales[8 * b + s] * (scaled - offset);
+        }
+    }
+    total
+}
+
+fn dot_q6_k(row: &[u8], x: Q8Row<'_>) -> f32 {
+    let (blocks, _) = row.as_chunks::<210>();
+    let mut total = 0.0;
+    for (b, block) in blocks.iter().enumerate() {
+        let d = f16_at(block, 208);
+        for s in 0..8 {
+            let codes = x.block(8 * b + s);
+            let mut dot = 0;
+            for (i, code) in codes.iter().enumerate() {
+                let scale = i32::from(block[192 + 2 * s + i / 16] as i8);
+                let weight = i32::from(code_6bit(block, 32 * s + i)) - 32;
+                dot += scale * weight * i32::from(*code);
+            }
+            total += x.scales[8 * b + s] * d * dot as f32;
+        }
+    }
+    total
+}
+
+pub(crate) fn matmul_f32(format: Format) -> MatmulF32 {
+    match format {
+        Format::F32 => |w, x, cols, out| each_row_f32(Format::F32, w, x, cols, out),
+        Format::F16 => |w, x, cols, out| each_row_f32(Format::F16, w, x, cols, out),
+        Format::BF16 => |w, x, cols, out| each_row_f32(Format::BF16, w, x, cols, out),
+        Format::Q4_0 => |w, x, cols, out| each_row_f32(Format::Q4_0, w, x, cols, out),
+        Format::Q4_1 => |w, x, cols, out| each_row_f32(Format::Q4_1, w, x, cols, out),
+        Format::Q5_0 => |w, x, cols, out| each_row_f32(Format::Q5_0, w, x, cols, out),
+        Format::Q5_1 => |w, x, cols, out| each_row_f32(Format::Q5_1, w, x, cols, out),
+        Format::Q8_0 => |w, x, cols, out| each_row_f32(Format::Q8_0, w, x, cols, out),
+        Format::Q4K => |w, x, cols, out| each_row_f32(Format::Q4K, w, x, cols, out),
+        Format::Q5K => |w, x, cols, out| each_row_f32(Format::Q5K, w, x, cols, out),
+        Format::Q6K => |w, x, cols, out| each_row_f32(Format::Q6K, w, x, cols, out),
+    }
+}
+
+/// Dequantizes a row in pieces and sums in double precision: exact enough to judge others by.
+fn each_row_f32(format: Format, weights: &[u8], x: &[f32], cols: usize, mut out: TileMut<'_>) {
+    const PIECE: usize = 256;
+    let row_bytes = weights.len() / out.rows();
+    let piece_bytes = PIECE / format.block_len() * format.block_bytes();
+    for (r, row) in weights.chunks_exact(row_bytes).enumerate() {
+        for t in 0..out.tokens() {
+            let x = &x[t * cols..(t + 1) * cols];
+            let mut total = 0.0_f64;
+            for (bytes, x) in row.chunks(piece_bytes).zip(x.chunks(PIECE)) {
+                let mut values = [0.0; PIECE];
+                let values = &mut values[..x.len()];
+                let fits = dequantize(format, bytes, values);
+                debug_assert!(fits.is_ok());
+                for (w, x) in values.iter().zip(x) {
+                    total += f64::from(*w) * f64::from(*x);
+                }
+            }
+            out.set(t, r, total as f32);
+        }
+    }
+}
+
+pub(crate) fn quantize_row(x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [f32]) {
+    codes[x.len() / GROUP_LEN * GROUP_LEN..].fill(0);
+    scales[x.len() / SCALE_LEN..].fill(0.0);
+    sums[x.len() / GROUP_LEN * (GROUP_LEN / SUM_LEN)..].fill(0.0);
+    let (blocks, _) = x.as_chunks::<SCALE_LEN>();
+    for (b, x) in blocks.iter().enumerate() {
+        let (scale, quantized) = quantize_block(x);
+        scales[b] = scale;
+        let (group, block) = (b / 4, b % 4);
+        for (i, q) in quantized.iter().enumerate() {
+            codes[group * GROUP_LEN + interleaved(block * SCALE_LEN + i)] = *q;
+        }
+        for half in 0..2 {
+            let part = &quantized[half * SUM_LEN..(half + 1) * SUM_LEN];
+            let sum: i32 = part.iter().map(|q| i32::from(*q)).sum();
+            sums[group * 8 + half * 4 + block] = scale * sum as f32;
+        }
+    }
+}
+
+/// Scale and codes of 32 values: the largest magnitude becomes 127, halves round to even. Not
+/// finite: the scale is NaN. So small that `127 / largest` overflows: all zeros.
+fn quantize_block(x: &[f32; SCALE_LEN]) -> (f32, [i8; SCALE_LEN]) {
+    // As integers, magnitudes of floats are in order, with infinity and NaN above all others.
+    let largest = x
+        .iter()
+        .fold(0, |largest, v| v.abs().to_bits().max(largest));
+    let largest = f32::from_bits(largest);
+    if !largest.is_finite() {
+        return (f32::NAN, [0; SCALE_LEN]);
+    }
+    let inverse = 127.0 / largest;
+    if !inverse.is_finite() {
+        return (0.0, [0; SCALE_LEN]);
+    }
+    (
+        largest / 127.0,
+        x.map(|v| (v * inverse).round_ties_even() as i8),
+    )
+}
+
+pub(crate) fn f16_to_f32(x: &[f16], out: &mut [f32]) {
+    for (out, x) in out.iter_mut().zip(x) {
+        *out = x.to_f32();
+    }
+}
+
+pub(crate) fn q8_0_to_f32(blocks: &[u8], out: &mut [f32]) {
+    let fits = dequantize(Format::Q8_0, blocks, out);
+    debug_assert!(fits.is_ok());
+}
+
+pub(crate) fn attention_scores(queries: &[f32], keys: &[f32], dim: usize, out: &mut [f32]) {
+    let positions = keys.len() / dim;
+    for (query, out) in queries
+        .chunks_exact(dim)
+        .zip(out.chunks_exact_mut(positions))
+    {
+        for (key, out) in keys.chunks_exact(dim).zip(out) {
+            *out = query.iter().zip(key).map(|(q, k)| q * k).sum();
+        }
+    }
+}
+
+pub(crate) fn attention_mix(weights: &[f32], values: &[f32], dim: usize, out: &mut [f32]) {
+    let positions = values.len() / dim;
+    for (weights, out) in weights
+        .chunks_exact(positions)
+        .zip(out.chunks_exact_mut(dim))
+    {
+        for (weight, value) in weights.iter().zip(values.chunks_exact(dim)) {
+            for (out, v) in out.iter_mut().zip(value) {
+                *out += weight * v;
+            }
+        }
+    }
+}

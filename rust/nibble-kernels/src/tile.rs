@@ -1,0 +1,105 @@
+//! The output of a matrix product, cut into rectangles that threads write at the same time.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// A row-major matrix `[tokens, rows]` that is handed out in disjoint rectangles. A safe split is
+/// not possible: a rectangle's rows interleave with its neighbours' in memory.
+pub(crate) struct Output<'a> {
+    base: *mut f32,
+    tokens: usize,
+    rows: usize,
+    borrow: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: the pointer stands for a `&mut [f32]`, which is `Sync`; writing through a shared `Output`
+// goes through `tile`, whose caller promises disjoint rectangles.
+unsafe impl Sync for Output<'_> {}
+
+impl<'a> Output<'a> {
+    /// Wraps `out`; `None` where it is not `tokens * rows` long.
+    pub(crate) fn new(out: &'a mut [f32], tokens: usize, rows: usize) -> Option<Output<'a>> {
+        let fits = tokens.checked_mul(rows) == Some(out.len());
+        fits.then_some(Output {
+            base: out.as_mut_ptr(),
+            tokens,
+            rows,
+            borrow: PhantomData,
+        })
+    }
+
+    /// The rectangle `tokens` by `rows`.
+    ///
+    /// # Safety
+    /// No other tile that is alive may overlap it. (That it lies inside is checked.)
+    pub(crate) unsafe fn tile(
+        &self,
+        tokens: Range<usize>,
+        rows: Range<usize>,
+    ) -> Option<TileMut<'_>> {
+        if tokens.is_empty() || rows.is_empty() {
+            return None;
+        }
+        if tokens.end > self.tokens || rows.end > self.rows {
+            return None;
+        }
+        Some(TileMut {
+            // SAFETY: `tokens.start < self.tokens` and `rows.start < self.rows`, so the offset is
+            // inside the slice that `new` measured.
+            base: unsafe { self.base.add(tokens.start * self.rows + rows.start) },
+            stride: self.rows,
+            tokens: tokens.len(),
+            rows: rows.len(),
+            borrow: PhantomData,
+        })
+    }
+}
+
+/// A rectangle of the output: `tokens` by `rows`, where `rows` counts rows of the weight matrix.
+pub(crate) struct TileMut<'a> {
+    base: *mut f32,
+    stride: usize,
+    tokens: usize,
+    rows: usize,
+    borrow: PhantomData<&'a mut [f32]>,
+}
+
+impl TileMut<'_> {
+    /// A tile of one token that covers `out`.
+    pub(crate) fn of_row(out: &mut [f32]) -> TileMut<'_> {
+        TileMut {
+            base: out.as_mut_ptr(),
+            stride: out.len(),
+            tokens: 1,
+            rows: out.len(),
+            borrow: PhantomData,
+        }
+    }
+
+    /// Tokens.
+    pub(crate) fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Rows of the weight matrix.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Sets one number. Panics outside the tile.
+    #[inline]
+    pub(crate) fn set(&mut self, token: usize, row: usize, value: f32) {
+        assert!(token < self.tokens && row < self.rows, "outside the tile");
+        // SAFETY: inside the rectangle, hence inside the output; `Output::tile` gave it to this
+        // tile alone.
+        unsafe { *self.base.add(token * self.stride + row) = value };
+    }
+
+    /// Adds to one number. Panics outside the tile.
+    #[inline]
+    pub(crate) fn add(&mut self, token: usize, row: usize, value: f32) {
+        assert!(token < self.tokens && row < self.rows, "outside the tile");
+        // SAFETY: as in `set`.
+        unsafe { *self.base.add(token * self.stride + row) += value };
+    }
+}
