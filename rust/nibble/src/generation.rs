@@ -219,7 +219,7 @@ impl GenerationState {
         }
         self.tokens.push(token);
         self.stats.generated_tokens += 1;
-        Ok(self.give_out(tokenizer, token))
+        self.give_out(tokenizer, token)
     }
 
     /// Brings the session up to the last token. More than one new token is a prefill: the prompt, or a text
@@ -242,18 +242,16 @@ impl GenerationState {
         Ok(())
     }
 
-    fn give_out(&mut self, tokenizer: &Tokenizer, token: u32) -> Option<Chunk> {
-        let text = self.detokenizer.push(tokenizer, token);
+    fn give_out(&mut self, tokenizer: &Tokenizer, token: u32) -> Result<Option<Chunk>> {
+        let text = self.detokenizer.push(tokenizer, token)?;
         let (settled, found) = self.output.push(&text);
         if found {
             self.stop_reason = Some(StopReason::StopString);
         } else if self.stats.generated_tokens >= self.max_tokens {
-            return self.finish(StopReason::MaxTokens, Some(token)).map(|mut last| {
-                last.text.insert_str(0, &settled);
-                last
-            });
+            let last = self.finish(StopReason::MaxTokens, Some(token));
+            return Ok(last.map(|last| Chunk { text: settled + &last.text, ..last }));
         }
-        Some(Chunk { token: Some(token), text: settled })
+        Ok(Some(Chunk { token: Some(token), text: settled }))
     }
 
     /// Ends the generation and gives out what was held back.
