@@ -1,0 +1,88 @@
+//! How each family cuts text into pieces before byte-pair encoding, by GGUF's `tokenizer.ggml.pre`.
+
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::pre_tokenizers::digits::Digits;
+use tokenizers::pre_tokenizers::sequence::Sequence;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior};
+
+/// The names that [`PreTokenizer::named`] knows.
+pub(super) const SUPPORTED: &str = "gpt-4o, llama-bpe, smollm, gpt-2";
+
+/// The regular expression of `o200k_base`, as `tiktoken` publishes it (`openai_public.py`).
+const O200K: &str = concat!(
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"|\p{N}{1,3}",
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]*",
+    r"|\s*[\r\n]+",
+    r"|\s+(?!\S)",
+    r"|\s+",
+);
+
+/// The regular expression of Llama 3 (the `Split` of its published `tokenizer.json`).
+const LLAMA3: &str = concat!(
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)",
+    r"|[^\r\n\p{L}\p{N}]?\p{L}+",
+    r"|\p{N}{1,3}",
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*",
+    r"|\s*[\r\n]+",
+    r"|\s+(?!\S)",
+    r"|\s+",
+);
+
+/// What the name of a pre-tokenizer stands for.
+pub(super) struct PreTokenizer {
+    /// Cuts text into pieces and spells each in the byte alphabet.
+    pub(super) pieces: Sequence,
+    /// A piece that is a token as a whole is that token, whatever the merges would make of it. So
+    /// `tiktoken` does, which made Llama 3's and o200k's vocabularies; GPT-2's encoder only merges.
+    /// The published merges of o200k lead to every token, so there it only saves time; those of
+    /// Llama 3 do not.
+    pub(super) whole_pieces_first: bool,
+    /// Whether the beginning-of-text token goes before a prompt if the file does not say.
+    pub(super) adds_bos: bool,
+}
+
+impl PreTokenizer {
+    /// The pre-tokenizer called `name`, or `None` if there is none.
+    ///
+    /// # Errors
+    /// Only if a regular expression above does not compile.
+    pub(super) fn named(name: &str) -> tokenizers::Result<Option<Self>> {
+        let known = match name {
+            "gpt-4o" => PreTokenizer {
+                pieces: Sequence::new(vec![split(O200K)?, bytes(false)]),
+                whole_pieces_first: true,
+                adds_bos: false,
+            },
+            "llama-bpe" => PreTokenizer {
+                pieces: Sequence::new(vec![split(LLAMA3)?, bytes(false)]),
+                whole_pieces_first: true,
+                adds_bos: true,
+            },
+            "smollm" => PreTokenizer {
+                pieces: Sequence::new(vec![Digits::new(true).into(), bytes(true)]),
+                whole_pieces_first: false,
+                adds_bos: false,
+            },
+            "gpt-2" => PreTokenizer {
+                pieces: Sequence::new(vec![bytes(true)]),
+                whole_pieces_first: false,
+                adds_bos: false,
+            },
+            _ => return Ok(None),
+        };
+        Ok(Some(known))
+    }
+}
+
+fn split(pattern: &str) -> tokenizers::Result<PreTokenizerWrapper> {
+    let pattern = SplitPattern::Regex(pattern.to_owned());
+    Ok(Split::new(pattern, SplitDelimiterBehavior::Isolated, false)?.into())
+}
+
+/// Spells pieces in the byte alphabet, after cutting them by GPT-2's regular expression if asked to.
+fn bytes(gpt2_pieces: bool) -> PreTokenizerWrapper {
+    ByteLevel::new(false, false, gpt2_pieces).into()
+}

@@ -1,0 +1,241 @@
+//! The tables of a tokenizer in GGUF's metadata (the keys `tokenizer.ggml.*`), checked.
+
+use std::fmt::Display;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use tokenizers::models::bpe::{BPE, Merges, Vocab};
+
+use super::pre_tokenizer::{self, PreTokenizer};
+use super::vocabulary::{TokenKind, Vocabulary};
+use super::{Tokenizer, byte_alphabet};
+use crate::gguf::Gguf;
+use crate::{Error, Result};
+
+const MODEL: &str = "tokenizer.ggml.model";
+const PRE: &str = "tokenizer.ggml.pre";
+const TOKENS: &str = "tokenizer.ggml.tokens";
+const TOKEN_TYPE: &str = "tokenizer.ggml.token_type";
+const MERGES: &str = "tokenizer.ggml.merges";
+const BOS: &str = "tokenizer.ggml.bos_token_id";
+const EOS: &str = "tokenizer.ggml.eos_token_id";
+const ADD_BOS: &str = "tokenizer.ggml.add_bos_token";
+
+/// Keys of tokens that end an answer.
+const END_KEYS: [&str; 3] = [
+    EOS,
+    "tokenizer.ggml.eot_token_id",
+    "tokenizer.ggml.eom_token_id",
+];
+
+/// Names of tokens that end an answer: Phi, Llama 3 and ChatML (SmolLM2). Files name one of them in
+/// their metadata, models end with any.
+const END_NAMES: [&str; 6] = [
+    "<|end|>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|im_end|>",
+];
+
+/// Builds the tokenizer of a model.
+pub(super) fn read(model: &Gguf) -> Result<Tokenizer> {
+    let tables = Tables { model };
+    let pre_tokenizer = tables.pre_tokenizer()?;
+    let (vocabulary, spellings) = tables.vocabulary()?;
+    let merges = tables.merges(&spellings)?;
+    let merge_count = merges.len();
+    let bpe = BPE::builder()
+        .vocab_and_merges(spellings, merges)
+        .cache_capacity(0)
+        .ignore_merges(pre_tokenizer.whole_pieces_first)
+        .build()
+        .map_err(|error| {
+            tables.invalid(MERGES, "pairs of normal tokens that make another", &error)
+        })?;
+    let special = tables.special(&vocabulary)?;
+    let special_texts = AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostLongest)
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
+        .build(special.iter().filter_map(|&id| vocabulary.bytes(id)))
+        .map_err(|error| tables.invalid(TOKENS, "fewer special tokens", &error))?;
+
+    let bos = tables.token_id(BOS, &vocabulary)?;
+    let add_bos = model
+        .metadata()
+        .find_bool(ADD_BOS)?
+        .unwrap_or(pre_tokenizer.adds_bos);
+    if add_bos && bos.is_none() {
+        return Err(Error::MissingKey {
+            file: model.file().to_path_buf(),
+            key: BOS.to_owned(),
+        });
+    }
+
+    let mut tokenizer = Tokenizer {
+        eos: tables.token_id(EOS, &vocabulary)?,
+        vocabulary,
+        bpe,
+        pieces: pre_tokenizer.pieces,
+        special,
+        special_texts,
+        bos,
+        add_bos,
+        end_of_generation: Vec::new(),
+    };
+    tokenizer.end_of_generation = tables.end_of_generation(&tokenizer)?;
+    log::debug!(
+        "tokenizer: {} tokens, {merge_count} merges, {} special tokens",
+        tokenizer.vocabulary_size(),
+        tokenizer.special.len(),
+    );
+    Ok(tokenizer)
+}
+
+struct Tables<'a> {
+    model: &'a Gguf,
+}
+
+impl Tables<'_> {
+    fn invalid(&self, key: &str, expected: impl Display, found: impl Display) -> Error {
+        Error::InvalidKey {
+            file: self.model.file().to_path_buf(),
+            key: key.to_owned(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+
+    fn unsupported(&self, what: &'static str, found: &str, supported: &'static str) -> Error {
+        Error::UnsupportedTokenizer {
+            file: self.model.file().to_path_buf(),
+            what,
+            found: found.to_owned(),
+            supported,
+        }
+    }
+
+    fn pre_tokenizer(&self) -> Result<PreTokenizer> {
+        let metadata = self.model.metadata();
+        match metadata.string(MODEL)? {
+            "gpt2" => {}
+            other => return Err(self.unsupported("tokenizer model", other, "gpt2")),
+        }
+        let name = metadata.string(PRE)?;
+        PreTokenizer::named(name)
+            .map_err(|error| Error::Internal {
+                what: format!("pre-tokenizer {name}: {error}"),
+            })?
+            .ok_or_else(|| self.unsupported("pre-tokenizer", name, pre_tokenizer::SUPPORTED))
+    }
+
+    /// Every token, and the ids of the normal ones by their spelling in the byte alphabet.
+    fn vocabulary(&self) -> Result<(Vocabulary, Vocab)> {
+        let texts = self.model.metadata().strings(TOKENS)?;
+        let kinds = self.model.metadata().i32s(TOKEN_TYPE)?;
+        if texts.len() != kinds.len() {
+            let expected = format!("{} values, one for each token", texts.len());
+            return Err(self.invalid(TOKEN_TYPE, expected, kinds.len()));
+        }
+        let mut vocabulary = Vocabulary::with_capacity(kinds.len());
+        let mut spellings = Vocab::with_capacity(kinds.len());
+        for ((id, text), &kind) in (0..).zip(texts).zip(&kinds) {
+            let text = text?;
+            let kind = TokenKind::from_gguf(kind).ok_or_else(|| {
+                let expected = "types from 1 to 5 (all but BYTE)";
+                self.invalid(TOKEN_TYPE, expected, format!("{kind} for token {id}"))
+            })?;
+            vocabulary
+                .push(text, kind)
+                .ok_or_else(|| self.invalid(TOKENS, "less than 4 GiB of text", "more"))?;
+            if kind == TokenKind::Normal
+                && let Some(first) = spellings.insert(text.to_owned(), id)
+            {
+                let found = format!("{text:?} as token {first} and as token {id}");
+                return Err(self.invalid(TOKENS, "each normal token once", found));
+            }
+        }
+        vocabulary.shrink_to_fit();
+        for byte in (0..=u8::MAX).filter(|&byte| is_ordinary(byte)) {
+            if !spellings.contains_key(byte_alphabet::character_of(byte).to_string().as_str()) {
+                let found = format!("none for byte {byte:#04x}");
+                return Err(self.invalid(TOKENS, "a token for each byte of ordinary text", found));
+            }
+        }
+        Ok((vocabulary, spellings))
+    }
+
+    /// The merges, first merges first. That their three tokens exist is left to [`BPE`]'s builder, which
+    /// relies on no token being longer than the longest of the vocabulary.
+    fn merges(&self, spellings: &Vocab) -> Result<Merges> {
+        let longest = spellings.keys().map(String::len).max().unwrap_or(0);
+        let texts = self.model.metadata().strings(MERGES)?;
+        let mut merges = Merges::with_capacity(texts.len());
+        for text in texts {
+            let text = text?;
+            match text.split_once(' ') {
+                Some((left, right))
+                    if !left.is_empty()
+                        && !right.is_empty()
+                        && !right.contains(' ')
+                        && left.len() + right.len() <= longest =>
+                {
+                    merges.push((left.to_owned(), right.to_owned()));
+                }
+                _ => {
+                    let expected = "two tokens that make another, with a space between them";
+                    return Err(self.invalid(MERGES, expected, format!("{text:?}")));
+                }
+            }
+        }
+        Ok(merges)
+    }
+
+    /// The special tokens that have a text, sorted by it.
+    fn special(&self, vocabulary: &Vocabulary) -> Result<Vec<u32>> {
+        let mut special: Vec<(&[u8], u32)> = vocabulary
+            .ids(TokenKind::is_special)
+            .filter_map(|id| Some((vocabulary.bytes(id)?, id)))
+            .filter(|(text, _)| !text.is_empty())
+            .collect();
+        special.sort_unstable();
+        for pair in special.windows(2) {
+            if let &[(text, first), (other, second)] = pair
+                && text == other
+            {
+                let text = String::from_utf8_lossy(text);
+                let found = format!("{text:?} as token {first} and as token {second}");
+                return Err(self.invalid(TOKENS, "each special token once", found));
+            }
+        }
+        Ok(special.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// The token id that a key holds, if it is there.
+    fn token_id(&self, key: &str, vocabulary: &Vocabulary) -> Result<Option<u32>> {
+        match self.model.metadata().find_u32(key)? {
+            Some(id) if vocabulary.kind(id).is_none() => {
+                let expected = format!("a token id below {}", vocabulary.len());
+                Err(self.invalid(key, expected, id))
+            }
+            id => Ok(id),
+        }
+    }
+
+    fn end_of_generation(&self, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        for key in END_KEYS {
+            ids.extend(self.token_id(key, &tokenizer.vocabulary)?);
+        }
+        ids.extend(END_NAMES.iter().filter_map(|name| tokenizer.special(name)));
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
+    }
+}
+
+/// Whether the byte occurs in UTF-8 text of planes 0 to 3 other than control characters. SmolLM2, for
+/// one, has no tokens for some of the others.
+fn is_ordinary(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..=0xbf | 0xc2..=0xf0)
+}
