@@ -18,12 +18,11 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     }
 }
 
-/// `out[i] = silu(gate[i]) * up[i]` with `silu(x) = x / (1 + exp(-x))` (Shazeer, "GLU Variants
-/// Improve Transformer", 2020). The three slices have one length; a longer one's rest is left
-/// alone.
-pub fn swiglu(gate: &[f32], up: &[f32], out: &mut [f32]) {
-    for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
-        *out = gate / (1.0 + exp(-gate)) * up;
+/// `up[i] *= silu(gate[i])` with `silu(x) = x / (1 + exp(-x))` (Shazeer, "GLU Variants Improve
+/// Transformer", 2020). The two slices have one length; a longer one's rest is left alone.
+pub fn swiglu(gate: &[f32], up: &mut [f32]) {
+    for (up, gate) in up.iter_mut().zip(gate) {
+        *up *= gate / (1.0 + exp(-gate));
     }
 }
 
