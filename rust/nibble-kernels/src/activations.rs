@@ -163,6 +163,11 @@ impl<'a> Q8Rows<'a> {
         self.rows
     }
 
+    /// Codes of a row, with those that pad it to whole groups.
+    pub(crate) fn padded_cols(&self) -> usize {
+        self.padded
+    }
+
     /// The rows `first..first + count`, which must exist.
     pub(crate) fn slice(&self, first: usize, count: usize) -> Q8Rows<'a> {
         let part = |unit: usize| {
