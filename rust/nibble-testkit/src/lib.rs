@@ -7,6 +7,10 @@
     reason = "a test helper fails by panicking"
 )]
 
+pub mod llama_to_phi3;
+pub mod o200k;
+pub mod phi4mini;
+pub mod random_weights;
 pub mod reference;
 
 use std::path::PathBuf;
