@@ -330,7 +330,9 @@ impl From<nibble_kernels::KernelError> for Error {
     fn from(error: nibble_kernels::KernelError) -> Error {
         match error {
             nibble_kernels::KernelError::Cancelled => Error::Cancelled,
-            other => Error::Internal { what: other.to_string() },
+            other => Error::Internal {
+                what: other.to_string(),
+            },
         }
     }
 }

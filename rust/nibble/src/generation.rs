@@ -87,7 +87,11 @@ impl Stats {
 }
 
 fn rate(count: usize, time: Duration) -> f64 {
-    if time.is_zero() { 0.0 } else { count as f64 / time.as_secs_f64() }
+    if time.is_zero() {
+        0.0
+    } else {
+        count as f64 / time.as_secs_f64()
+    }
 }
 
 /// A generation over a borrowed session: a pull iterator that runs one step on the caller's thread for each
@@ -112,7 +116,10 @@ impl<'s> Generation<'s> {
     ///
     /// # Errors
     /// As there.
-    #[expect(clippy::should_implement_trait, reason = "an iterator of results could not be resumed")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator of results could not be resumed"
+    )]
     pub fn next(&mut self) -> Result<Option<Chunk>> {
         self.state.next(self.session)
     }
@@ -171,7 +178,10 @@ impl GenerationState {
             return Err(invalid("stop string", "at least one character"));
         }
         if prompt.len() > session.capacity() {
-            return Err(Error::ContextFull { needed: prompt.len(), capacity: session.capacity() });
+            return Err(Error::ContextFull {
+                needed: prompt.len(),
+                capacity: session.capacity(),
+            });
         }
         Ok(GenerationState {
             tokens: prompt.to_vec(),
@@ -182,7 +192,10 @@ impl GenerationState {
             detokenizer: Detokenizer::default(),
             cancel: CancelHandle::new(),
             started: None,
-            stats: Stats { prompt_tokens: prompt.len(), ..Stats::default() },
+            stats: Stats {
+                prompt_tokens: prompt.len(),
+                ..Stats::default()
+            },
             stop_reason: (options.max_tokens == 0).then_some(StopReason::MaxTokens),
         })
     }
@@ -249,9 +262,15 @@ impl GenerationState {
             self.stop_reason = Some(StopReason::StopString);
         } else if self.stats.generated_tokens >= self.max_tokens {
             let last = self.finish(StopReason::MaxTokens, Some(token));
-            return Ok(last.map(|last| Chunk { text: settled + &last.text, ..last }));
+            return Ok(last.map(|last| Chunk {
+                text: settled + &last.text,
+                ..last
+            }));
         }
-        Ok(Some(Chunk { token: Some(token), text: settled }))
+        Ok(Some(Chunk {
+            token: Some(token),
+            text: settled,
+        }))
     }
 
     /// Ends the generation and gives out what was held back.
@@ -260,7 +279,11 @@ impl GenerationState {
         if !found {
             text.push_str(&self.output.finish());
         }
-        self.stop_reason = Some(if found { StopReason::StopString } else { reason });
+        self.stop_reason = Some(if found {
+            StopReason::StopString
+        } else {
+            reason
+        });
         (token.is_some() || !text.is_empty()).then_some(Chunk { token, text })
     }
 
@@ -289,13 +312,21 @@ struct StopStrings {
 
 impl StopStrings {
     fn new(stop: Vec<String>) -> StopStrings {
-        StopStrings { stop, held: String::new() }
+        StopStrings {
+            stop,
+            held: String::new(),
+        }
     }
 
     /// Adds `text` and returns what is settled, and whether a stop string was found: then the text before it.
     fn push(&mut self, text: &str) -> (String, bool) {
         self.held.push_str(text);
-        if let Some(start) = self.stop.iter().filter_map(|stop| self.held.find(stop)).min() {
+        if let Some(start) = self
+            .stop
+            .iter()
+            .filter_map(|stop| self.held.find(stop))
+            .min()
+        {
             self.held.truncate(start);
             return (std::mem::take(&mut self.held), true);
         }
@@ -336,7 +367,10 @@ mod tests {
 
     #[test]
     fn a_stop_string_may_be_split_over_pieces() {
-        assert_eq!(run(&["\n\n"], &["a\n", "b\n", "\nc"]), ("a\nb".to_owned(), true));
+        assert_eq!(
+            run(&["\n\n"], &["a\n", "b\n", "\nc"]),
+            ("a\nb".to_owned(), true)
+        );
         assert_eq!(run(&["END"], &["xE", "N", "x"]), ("xENx".to_owned(), false));
     }
 

@@ -80,7 +80,11 @@ impl Hparams {
         };
 
         if let Some(experts) = metadata.find_u32(&key("expert_count"))?.filter(|&n| n > 0) {
-            return Err(unsupported(gguf, "a mixture of experts", experts.to_string()));
+            return Err(unsupported(
+                gguf,
+                "a mixture of experts",
+                experts.to_string(),
+            ));
         }
 
         let layers = size("block_count", 1 << 12)?;
@@ -114,17 +118,28 @@ impl Hparams {
         if let Some(n) = metadata.find_u32(&key("attention.value_length"))?
             && n as usize != head_dim
         {
-            return Err(unsupported(gguf, "a value length other than the key length", n.to_string()));
+            return Err(unsupported(
+                gguf,
+                "a value length other than the key length",
+                n.to_string(),
+            ));
         }
 
         let context = size("context_length", 1 << 24)?;
-        let window = metadata.find_u32(&key("attention.sliding_window"))?.filter(|&n| n > 0);
+        let window = metadata
+            .find_u32(&key("attention.sliding_window"))?
+            .filter(|&n| n > 0);
         let context_length = window.map_or(context, |window| context.min(window as usize));
 
         let epsilon_key = key("attention.layer_norm_rms_epsilon");
         let rms_epsilon = metadata.f32(&epsilon_key)?;
         if !(rms_epsilon > 0.0 && rms_epsilon < 1.0) {
-            return Err(invalid(gguf, &epsilon_key, "0 to 1".to_owned(), rms_epsilon.to_string()));
+            return Err(invalid(
+                gguf,
+                &epsilon_key,
+                "0 to 1".to_owned(),
+                rms_epsilon.to_string(),
+            ));
         }
 
         let vocabulary = match gguf.tensor("token_embd.weight")?.shape.as_slice() {
@@ -170,17 +185,29 @@ fn rope_parameters(
     let key = |name: &str| format!("{}.{name}", architecture.name());
 
     let dims_key = key("rope.dimension_count");
-    let dims = metadata.find_u32(&dims_key)?.map_or(head_dim, |n| n as usize);
+    let dims = metadata
+        .find_u32(&dims_key)?
+        .map_or(head_dim, |n| n as usize);
     check_range(gguf, &dims_key, dims, 2, head_dim)?;
     if !dims.is_multiple_of(2) {
-        return Err(invalid(gguf, &dims_key, "an even number".to_owned(), dims.to_string()));
+        return Err(invalid(
+            gguf,
+            &dims_key,
+            "an even number".to_owned(),
+            dims.to_string(),
+        ));
     }
     let pairs = dims / 2;
 
     let theta_key = key("rope.freq_base");
     let theta = metadata.find_f32(&theta_key)?.unwrap_or(10_000.0);
     if !(theta > 1.0 && theta.is_finite()) {
-        return Err(invalid(gguf, &theta_key, "a number above 1".to_owned(), theta.to_string()));
+        return Err(invalid(
+            gguf,
+            &theta_key,
+            "a number above 1".to_owned(),
+            theta.to_string(),
+        ));
     }
 
     match metadata.find_string(&key("rope.scaling.type"))? {
@@ -208,7 +235,12 @@ fn rope_parameters(
                     attention_factor.to_string(),
                 ));
             }
-            RopeScaling::LongRope { short, long, original_context: original, attention_factor }
+            RopeScaling::LongRope {
+                short,
+                long,
+                original_context: original,
+                attention_factor,
+            }
         }
         (None, None, Some(divisors)) => RopeScaling::Divisors(divisors),
         (None, None, None) => RopeScaling::None,
@@ -224,7 +256,12 @@ fn rope_parameters(
         Architecture::Llama => Pairing::Interleaved,
         Architecture::Phi3 => Pairing::HalfSplit,
     };
-    Ok(RopeParameters { dims, theta, pairing, scaling })
+    Ok(RopeParameters {
+        dims,
+        theta,
+        pairing,
+        scaling,
+    })
 }
 
 /// `sqrt(1 + ln(context / original) / ln(original))`, the LongRoPE paper's attention scaling, for files that
@@ -236,7 +273,9 @@ fn longrope_attention_factor(context: usize, original: usize) -> f32 {
 
 /// One factor a rotary pair, each positive.
 fn factors(gguf: &Gguf, name: &str, pairs: usize) -> Result<Option<Vec<f32>>> {
-    let Some(tensor) = gguf.find_tensor(name)? else { return Ok(None) };
+    let Some(tensor) = gguf.find_tensor(name)? else {
+        return Ok(None);
+    };
     let bad = |found: String| Error::InvalidTensor {
         file: gguf.file().to_path_buf(),
         tensor: name.to_owned(),
@@ -244,11 +283,18 @@ fn factors(gguf: &Gguf, name: &str, pairs: usize) -> Result<Option<Vec<f32>>> {
         found,
     };
     if tensor.format != Format::F32 || tensor.shape != [pairs] {
-        return Err(bad(format!("{} of shape {:?}", tensor.format.name(), tensor.shape)));
+        return Err(bad(format!(
+            "{} of shape {:?}",
+            tensor.format.name(),
+            tensor.shape
+        )));
     }
     let mut values = vec![0.0; pairs];
     nibble_kernels::dequantize(Format::F32, &tensor.bytes, &mut values)?;
-    match values.iter().find(|value| !(value.is_finite() && **value > 0.0)) {
+    match values
+        .iter()
+        .find(|value| !(value.is_finite() && **value > 0.0))
+    {
         Some(value) => Err(bad(value.to_string())),
         None => Ok(Some(values)),
     }
@@ -258,18 +304,35 @@ fn check_range(gguf: &Gguf, key: &str, value: usize, low: usize, high: usize) ->
     if (low..=high).contains(&value) {
         Ok(value)
     } else {
-        Err(invalid(gguf, key, format!("{low} to {high}"), value.to_string()))
+        Err(invalid(
+            gguf,
+            key,
+            format!("{low} to {high}"),
+            value.to_string(),
+        ))
     }
 }
 
 fn invalid(gguf: &Gguf, key: &str, expected: String, found: String) -> Error {
-    Error::InvalidKey { file: gguf.file().to_path_buf(), key: key.to_owned(), expected, found }
+    Error::InvalidKey {
+        file: gguf.file().to_path_buf(),
+        key: key.to_owned(),
+        expected,
+        found,
+    }
 }
 
 fn unsupported(gguf: &Gguf, what: &'static str, found: String) -> Error {
-    Error::Unsupported { file: gguf.file().to_path_buf(), what, found }
+    Error::Unsupported {
+        file: gguf.file().to_path_buf(),
+        what,
+        found,
+    }
 }
 
 fn missing_tensor(gguf: &Gguf, tensor: &str) -> Error {
-    Error::MissingTensor { file: gguf.file().to_path_buf(), tensor: tensor.to_owned() }
+    Error::MissingTensor {
+        file: gguf.file().to_path_buf(),
+        tensor: tensor.to_owned(),
+    }
 }

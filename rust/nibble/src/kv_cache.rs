@@ -52,11 +52,13 @@ impl KvCache {
     /// `InvalidArgument` where the head width is no multiple of 32 and `format` is `Q8_0`.
     pub fn new(hparams: &Hparams, format: KvFormat, capacity: usize) -> Result<KvCache> {
         let row_bytes =
-            format.bytes_per_row(hparams.head_dim).ok_or_else(|| Error::InvalidArgument {
-                argument: "KV cache format",
-                expected: format!("f16 or f32 for a head width of {}", hparams.head_dim),
-                found: format.format().name().to_owned(),
-            })?;
+            format
+                .bytes_per_row(hparams.head_dim)
+                .ok_or_else(|| Error::InvalidArgument {
+                    argument: "KV cache format",
+                    expected: format!("f16 or f32 for a head width of {}", hparams.head_dim),
+                    found: format.format().name().to_owned(),
+                })?;
         Ok(KvCache {
             format,
             row_bytes,
@@ -120,7 +122,10 @@ impl KvCache {
 
     /// A second cache with the same content. Blocks are shared until one of the two writes to them.
     pub fn fork(&self) -> KvCache {
-        KvCache { blocks: self.blocks.clone(), ..*self }
+        KvCache {
+            blocks: self.blocks.clone(),
+            ..*self
+        }
     }
 
     /// Makes room to [`write`](Self::write) `positions` more.
@@ -130,7 +135,10 @@ impl KvCache {
     pub(crate) fn reserve(&mut self, positions: usize) -> Result<()> {
         let needed = self.len.saturating_add(positions);
         if needed > self.capacity {
-            return Err(Error::ContextFull { needed, capacity: self.capacity });
+            return Err(Error::ContextFull {
+                needed,
+                capacity: self.capacity,
+            });
         }
         let first_written = self.len / BLOCK;
         for block in self.blocks.iter_mut().skip(first_written) {
@@ -162,8 +170,13 @@ impl KvCache {
             .blocks
             .get_mut(position / BLOCK)
             .and_then(Arc::get_mut)
-            .ok_or_else(|| Error::Internal { what: "KV cache written without room".to_owned() })?;
-        let heads = keys.chunks_exact(head_dim).zip(values.chunks_exact(head_dim)).take(kv_heads);
+            .ok_or_else(|| Error::Internal {
+                what: "KV cache written without room".to_owned(),
+            })?;
+        let heads = keys
+            .chunks_exact(head_dim)
+            .zip(values.chunks_exact(head_dim))
+            .take(kv_heads);
         for (kv_head, (key, value)) in heads.enumerate() {
             let row = (layer * kv_heads + kv_head) * BLOCK + position % BLOCK;
             block.keys.store(row, self.row_bytes, key)?;
@@ -185,19 +198,26 @@ impl KvCache {
         len: usize,
     ) -> impl Iterator<Item = (KvRows<'_>, KvRows<'_>)> {
         let first_row = (layer * self.kv_heads + kv_head) * BLOCK;
-        self.blocks.iter().take(len.div_ceil(BLOCK)).enumerate().map(move |(index, block)| {
-            let rows = (len - index * BLOCK).min(BLOCK);
-            (
-                block.keys.rows(first_row, rows, self.row_bytes),
-                block.values.rows(first_row, rows, self.row_bytes),
-            )
-        })
+        self.blocks
+            .iter()
+            .take(len.div_ceil(BLOCK))
+            .enumerate()
+            .map(move |(index, block)| {
+                let rows = (len - index * BLOCK).min(BLOCK);
+                (
+                    block.keys.rows(first_row, rows, self.row_bytes),
+                    block.values.rows(first_row, rows, self.row_bytes),
+                )
+            })
     }
 }
 
 impl Block {
     fn duplicate(&self) -> Result<Block> {
-        Ok(Block { keys: self.keys.duplicate()?, values: self.values.duplicate()? })
+        Ok(Block {
+            keys: self.keys.duplicate()?,
+            values: self.values.duplicate()?,
+        })
     }
 }
 
@@ -222,9 +242,10 @@ impl Storage {
     fn store(&mut self, row: usize, row_bytes: usize, values: &[f32]) -> Result<()> {
         fn part<T>(data: &mut [T], row: usize, row_bytes: usize) -> Result<&mut [T]> {
             let width = row_bytes / size_of::<T>();
-            data.get_mut(row * width..(row + 1) * width).ok_or_else(|| Error::Internal {
-                what: "KV cache row outside its block".to_owned(),
-            })
+            data.get_mut(row * width..(row + 1) * width)
+                .ok_or_else(|| Error::Internal {
+                    what: "KV cache row outside its block".to_owned(),
+                })
         }
         match self {
             Storage::F32(data) => part(data, row, row_bytes)?.copy_from_slice(values),
@@ -239,7 +260,8 @@ impl Storage {
     fn rows(&self, first: usize, count: usize, row_bytes: usize) -> KvRows<'_> {
         fn part<T>(data: &[T], first: usize, count: usize, row_bytes: usize) -> &[T] {
             let width = row_bytes / size_of::<T>();
-            data.get(first * width..(first + count) * width).unwrap_or_default()
+            data.get(first * width..(first + count) * width)
+                .unwrap_or_default()
         }
         match self {
             Storage::F32(data) => KvRows::F32(part(data, first, count, row_bytes)),
@@ -250,7 +272,9 @@ impl Storage {
 }
 
 fn unknown(format: KvFormat) -> Error {
-    Error::Internal { what: format!("a KV cache in {format:?}") }
+    Error::Internal {
+        what: format!("a KV cache in {format:?}"),
+    }
 }
 
 fn filled<T: Clone>(len: usize, value: T) -> Result<Vec<T>> {

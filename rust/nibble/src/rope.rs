@@ -67,7 +67,9 @@ impl RopeParameters {
     /// The longest sequence that the short set serves, where there is a long one.
     pub fn short_set_limit(&self) -> Option<usize> {
         match &self.scaling {
-            RopeScaling::LongRope { original_context, .. } => Some(*original_context),
+            RopeScaling::LongRope {
+                original_context, ..
+            } => Some(*original_context),
             _ => None,
         }
     }
@@ -78,12 +80,22 @@ impl RopeParameters {
         let (divisors, attention_factor) = match (&self.scaling, set) {
             (RopeScaling::None, _) => (None, 1.0),
             (RopeScaling::Divisors(divisors), _) => (Some(divisors), 1.0),
-            (RopeScaling::LongRope { short, attention_factor, .. }, RopeSet::Short) => {
-                (Some(short), *attention_factor)
-            }
-            (RopeScaling::LongRope { long, attention_factor, .. }, RopeSet::Long) => {
-                (Some(long), *attention_factor)
-            }
+            (
+                RopeScaling::LongRope {
+                    short,
+                    attention_factor,
+                    ..
+                },
+                RopeSet::Short,
+            ) => (Some(short), *attention_factor),
+            (
+                RopeScaling::LongRope {
+                    long,
+                    attention_factor,
+                    ..
+                },
+                RopeSet::Long,
+            ) => (Some(long), *attention_factor),
         };
         let frequencies = (0..pairs)
             .map(|pair| {
@@ -93,7 +105,10 @@ impl RopeParameters {
                 1.0 / (divisor * wavelength)
             })
             .collect();
-        RopeTable { frequencies, attention_factor }
+        RopeTable {
+            frequencies,
+            attention_factor,
+        }
     }
 }
 
@@ -130,7 +145,9 @@ pub fn rotate(pairing: Pairing, head: &mut [f32], cos: &[f32], sin: &[f32]) {
             }
         }
         Pairing::HalfSplit => {
-            let Some((first, second)) = head.split_at_mut_checked(cos.len()) else { return };
+            let Some((first, second)) = head.split_at_mut_checked(cos.len()) else {
+                return;
+            };
             for ((x, y), (&cos, &sin)) in first.iter_mut().zip(second).zip(cos.iter().zip(sin)) {
                 turn(x, y, cos, sin);
             }
@@ -182,7 +199,16 @@ mod tests {
         rotate(Pairing::Interleaved, &mut interleaved, &cos, &sin);
         let mut half_split = [1.0, 3.0, 2.0, 4.0, 9.0];
         rotate(Pairing::HalfSplit, &mut half_split, &cos, &sin);
-        assert_eq!(half_split, [interleaved[0], interleaved[2], interleaved[1], interleaved[3], 9.0]);
+        assert_eq!(
+            half_split,
+            [
+                interleaved[0],
+                interleaved[2],
+                interleaved[1],
+                interleaved[3],
+                9.0
+            ]
+        );
         assert!((interleaved[0] - (0.6 - 1.6)).abs() < 1e-6);
     }
 }

@@ -54,10 +54,25 @@ impl Sampling {
         };
         let t = self.temperature;
         require(t >= 0.0 && t.is_finite(), "temperature", "0 or more", t)?;
-        require(self.top_p > 0.0 && self.top_p <= 1.0, "top-p", "above 0, at most 1", self.top_p)?;
-        require((0.0..=1.0).contains(&self.min_p), "min-p", "0 to 1", self.min_p)?;
+        require(
+            self.top_p > 0.0 && self.top_p <= 1.0,
+            "top-p",
+            "above 0, at most 1",
+            self.top_p,
+        )?;
+        require(
+            (0.0..=1.0).contains(&self.min_p),
+            "min-p",
+            "0 to 1",
+            self.min_p,
+        )?;
         let penalty = self.repetition_penalty;
-        require(penalty > 0.0 && penalty.is_finite(), "repetition penalty", "above 0", penalty)
+        require(
+            penalty > 0.0 && penalty.is_finite(),
+            "repetition penalty",
+            "above 0",
+            penalty,
+        )
     }
 }
 
@@ -77,11 +92,13 @@ pub fn top_candidates(logits: &[f32], count: usize) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = (0u32..)
         .zip(logits)
         .filter(|(_, logit)| !logit.is_nan())
-        .map(|(token, logit)| Candidate { token, logprob: logit - normalizer })
+        .map(|(token, logit)| Candidate {
+            token,
+            logprob: logit - normalizer,
+        })
         .collect();
-    let better = |a: &Candidate, b: &Candidate| {
-        b.logprob.total_cmp(&a.logprob).then(a.token.cmp(&b.token))
-    };
+    let better =
+        |a: &Candidate, b: &Candidate| b.logprob.total_cmp(&a.logprob).then(a.token.cmp(&b.token));
     if count < candidates.len() {
         candidates.select_nth_unstable_by(count, better);
         candidates.truncate(count);
@@ -118,7 +135,11 @@ impl Sampler {
     pub fn new(sampling: Sampling) -> Result<Sampler> {
         sampling.check()?;
         let random = fastrand::Rng::with_seed(sampling.seed);
-        Ok(Sampler { sampling, random, penalized: Vec::new() })
+        Ok(Sampler {
+            sampling,
+            random,
+            penalized: Vec::new(),
+        })
     }
 
     /// Chooses one of the tokens that `logits` (one a token) stand for. `recent` are the tokens so far,
@@ -139,7 +160,11 @@ impl Sampler {
             window.dedup();
             for token in window {
                 if let Some(logit) = self.penalized.get_mut(token as usize) {
-                    *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
+                    *logit = if *logit > 0.0 {
+                        *logit / penalty
+                    } else {
+                        *logit * penalty
+                    };
                 }
             }
             &self.penalized
@@ -149,7 +174,9 @@ impl Sampler {
         } else {
             draw(&self.sampling, &mut self.random, logits)
         };
-        chosen.ok_or_else(|| Error::Internal { what: "no logit is a finite number".to_owned() })
+        chosen.ok_or_else(|| Error::Internal {
+            what: "no logit is a finite number".to_owned(),
+        })
     }
 }
 
@@ -166,10 +193,11 @@ fn argmax(logits: &[f32]) -> Option<u32> {
 
 /// Top-k, then top-p, then min-p, on the distribution at the temperature.
 fn draw(sampling: &Sampling, random: &mut fastrand::Rng, logits: &[f32]) -> Option<u32> {
-    let mut pool: Vec<(u32, f32)> =
-        (0u32..).zip(logits.iter().copied()).filter(|(_, logit)| logit.is_finite()).collect();
-    let better =
-        |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    let mut pool: Vec<(u32, f32)> = (0u32..)
+        .zip(logits.iter().copied())
+        .filter(|(_, logit)| logit.is_finite())
+        .collect();
+    let better = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
     if sampling.top_k > 0 && sampling.top_k < pool.len() {
         pool.select_nth_unstable_by(sampling.top_k, better);
         pool.truncate(sampling.top_k);
@@ -191,7 +219,10 @@ fn draw(sampling: &Sampling, random: &mut fastrand::Rng, logits: &[f32]) -> Opti
         })
         .map_or(weights.len(), |last| last + 1);
     // The best token has weight 1, so min-p compares with the weight itself.
-    let likely = weights.iter().take_while(|&&w| w >= f64::from(sampling.min_p)).count();
+    let likely = weights
+        .iter()
+        .take_while(|&&w| w >= f64::from(sampling.min_p))
+        .count();
     weights.truncate(nucleus.min(likely).max(1));
 
     let mut point = random.f64() * weights.iter().sum::<f64>();
@@ -218,8 +249,9 @@ mod tests {
 
     fn drawn(change: impl FnOnce(&mut Sampling), logits: &[f32]) -> Vec<u32> {
         let mut sampler = sampler(change);
-        let mut seen: Vec<u32> =
-            (0..2000).map(|_| sampler.sample(logits, &[]).unwrap()).collect();
+        let mut seen: Vec<u32> = (0..2000)
+            .map(|_| sampler.sample(logits, &[]).unwrap())
+            .collect();
         seen.sort_unstable();
         seen.dedup();
         seen
@@ -257,7 +289,10 @@ mod tests {
             counts[sampler.sample(&known(), &[]).unwrap() as usize] += 1;
         }
         for (count, probability) in counts.iter().zip([0.15, 0.5, 0.1, 0.25]) {
-            assert!((f64::from(*count) / 20_000.0 - probability).abs() < 0.015, "{counts:?}");
+            assert!(
+                (f64::from(*count) / 20_000.0 - probability).abs() < 0.015,
+                "{counts:?}"
+            );
         }
     }
 
@@ -273,7 +308,9 @@ mod tests {
     fn the_seed_decides() {
         let run = |seed| {
             let mut sampler = sampler(|s| (s.temperature, s.seed) = (1.0, seed));
-            (0..32).map(|_| sampler.sample(&known(), &[]).unwrap()).collect::<Vec<_>>()
+            (0..32)
+                .map(|_| sampler.sample(&known(), &[]).unwrap())
+                .collect::<Vec<_>>()
         };
         assert_eq!(run(1), run(1));
         assert_ne!(run(1), run(2));

@@ -59,8 +59,8 @@ pub struct SessionOptions {
     pub context: usize,
     /// How keys and values are stored.
     pub kv_format: KvFormat,
-    /// How activations are held in matrix products.
-    pub precision: Precision,
+    /// How activations are held in matrix products; `None` for [`Model::default_precision`].
+    pub precision: Option<Precision>,
     /// Which LongRoPE set is used.
     pub rope_policy: RopePolicy,
     /// Tokens that go through the network together in prefill: more is faster and takes more memory (about
@@ -73,7 +73,7 @@ impl Default for SessionOptions {
         SessionOptions {
             context: 0,
             kv_format: KvFormat::F16,
-            precision: Precision::Q8,
+            precision: None,
             rope_policy: RopePolicy::Reference,
             prefill_chunk: 128,
         }
@@ -121,19 +121,46 @@ impl Session {
         }
         let require = |ok: bool, argument, expected: String, found: usize| match ok {
             true => Ok(()),
-            false => Err(Error::InvalidArgument { argument, expected, found: found.to_string() }),
+            false => Err(Error::InvalidArgument {
+                argument,
+                expected,
+                found: found.to_string(),
+            }),
         };
+        options.precision.get_or_insert(model.default_precision());
         let context = options.context;
-        require(context <= limit, "context", format!("at most {limit}"), context)?;
+        require(
+            context <= limit,
+            "context",
+            format!("at most {limit}"),
+            context,
+        )?;
         let chunk = options.prefill_chunk;
-        require((1..=1 << 16).contains(&chunk), "prefill chunk", "1 to 65536".to_owned(), chunk)?;
+        require(
+            (1..=1 << 16).contains(&chunk),
+            "prefill chunk",
+            "1 to 65536".to_owned(),
+            chunk,
+        )?;
         if let RopePolicy::Planned(planned) = options.rope_policy {
-            require(planned <= limit, "planned length", format!("at most {limit}"), planned)?;
+            require(
+                planned <= limit,
+                "planned length",
+                format!("at most {limit}"),
+                planned,
+            )?;
         }
 
         let cache = KvCache::new(hparams, options.kv_format, context)?;
         let scratch = Scratch::new(hparams, chunk.min(context))?;
-        Ok(Session { model, options, cache, tokens: Vec::new(), has_logits: false, scratch })
+        Ok(Session {
+            model,
+            options,
+            cache,
+            tokens: Vec::new(),
+            has_logits: false,
+            scratch,
+        })
     }
 
     /// The model.
@@ -158,8 +185,14 @@ impl Session {
     /// `InvalidArgument` for no tokens, `ContextFull` and `InvalidToken` before anything is done;
     /// `Cancelled`, `OutOfMemory` or `FileChanged` with a prefix of `tokens` held.
     pub fn prefill(&mut self, tokens: &[u32], cancel: &CancelHandle) -> Result<Prefill> {
-        if self.has_logits && self.tokens == tokens && self.cache.rope_set() == self.set_for(tokens.len()) {
-            return Ok(Prefill { reused: tokens.len(), computed: 0 });
+        if self.has_logits
+            && self.tokens == tokens
+            && self.cache.rope_set() == self.set_for(tokens.len())
+        {
+            return Ok(Prefill {
+                reused: tokens.len(),
+                computed: 0,
+            });
         }
         let Some(last) = tokens.len().checked_sub(1) else {
             return Err(Error::InvalidArgument {
@@ -186,17 +219,30 @@ impl Session {
     ) -> Result<Prefill> {
         let capacity = self.capacity();
         if tokens.len() > capacity {
-            return Err(Error::ContextFull { needed: tokens.len(), capacity });
+            return Err(Error::ContextFull {
+                needed: tokens.len(),
+                capacity,
+            });
         }
         let vocabulary = self.model.hparams().vocabulary;
         if let Some(&token) = tokens.iter().find(|&&token| token as usize >= vocabulary) {
             return Err(Error::InvalidToken { token, vocabulary });
         }
 
+        let precision = self.precision();
         let set = self.set_for(tokens.len());
-        let shared = self.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        let shared = self
+            .tokens
+            .iter()
+            .zip(tokens)
+            .take_while(|(a, b)| a == b)
+            .count();
         let wanted = heads.first().map_or(tokens.len(), |(index, _)| *index);
-        let reused = if self.cache.rope_set() == set { shared.min(wanted) } else { 0 };
+        let reused = if self.cache.rope_set() == set {
+            shared.min(wanted)
+        } else {
+            0
+        };
         self.truncate(reused);
         if reused == 0 {
             self.cache.reset(set);
@@ -208,14 +254,20 @@ impl Session {
             let (end, inside) = self.next_chunk(start, tokens.len(), remaining);
             let (chunk_heads, rest) = remaining.split_at_checked(inside).unwrap_or_default();
             remaining = rest;
-            let heads: Vec<_> =
-                chunk_heads.iter().map(|(index, rows)| (index - start, *rows)).collect();
+            let heads: Vec<_> = chunk_heads
+                .iter()
+                .map(|(index, rows)| (index - start, *rows))
+                .collect();
             let chunk = tokens.get(start..end).unwrap_or_default();
             self.has_logits = false;
-            let sequence = SequenceInput { cache: &mut self.cache, tokens: chunk, heads: &heads };
+            let sequence = SequenceInput {
+                cache: &mut self.cache,
+                tokens: chunk,
+                heads: &heads,
+            };
             self.model.backend().forward(
                 &mut [sequence],
-                self.options.precision,
+                precision,
                 &mut self.scratch,
                 cancel.flag(),
             )?;
@@ -229,7 +281,10 @@ impl Session {
                 Some((index, HeadRows::All)) if index + 1 == end
             );
         }
-        Ok(Prefill { reused, computed: tokens.len() - reused })
+        Ok(Prefill {
+            reused,
+            computed: tokens.len() - reused,
+        })
     }
 
     /// Where the chunk that begins at `start` ends, and how many of `heads` lie in it: bounded in tokens and
@@ -288,13 +343,18 @@ impl Session {
     /// truncation, in a fresh fork and after an error.
     pub fn logits(&self) -> Option<&[f32]> {
         let last = self.scratch.logit_ends.len().checked_sub(1)?;
-        if self.has_logits { self.scratch.logits(last) } else { None }
+        if self.has_logits {
+            self.scratch.logits(last)
+        } else {
+            None
+        }
     }
 
     /// The `count` most probable next tokens, best first; empty where there are no
     /// [`logits`](Self::logits).
     pub fn candidates(&self, count: usize) -> Vec<Candidate> {
-        self.logits().map_or_else(Vec::new, |logits| top_candidates(logits, count))
+        self.logits()
+            .map_or_else(Vec::new, |logits| top_candidates(logits, count))
     }
 
     /// Continues `prompt`. Nothing is computed before the first [`Generation::next`], so the prompt's
@@ -321,6 +381,12 @@ impl Session {
             }
             _ => context,
         }
+    }
+
+    fn precision(&self) -> Precision {
+        self.options
+            .precision
+            .unwrap_or_else(|| self.model.default_precision())
     }
 
     fn set_for(&self, len: usize) -> RopeSet {

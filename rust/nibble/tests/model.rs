@@ -41,7 +41,9 @@ fn changed(name: &str, change: Change<'_>) -> nibble::Result<Model> {
         shape
     };
     for tensor in &tensors {
-        writer.tensor(&tensor.name, tensor.format, &shape(tensor)).unwrap();
+        writer
+            .tensor(&tensor.name, tensor.format, &shape(tensor))
+            .unwrap();
     }
     if let Some((name, len)) = change.add_tensor {
         writer.tensor(name, Format::F32, &[len]).unwrap();
@@ -60,7 +62,13 @@ fn changed(name: &str, change: Change<'_>) -> nibble::Result<Model> {
         out.write(name, &vec![0; 4 * len]).unwrap();
     }
     let gguf = Gguf::from_bytes(out.finish().unwrap(), Path::new("changed.gguf")).unwrap();
-    Model::from_gguf(gguf, &ModelOptions { threads: 1, ..Default::default() })
+    Model::from_gguf(
+        gguf,
+        &ModelOptions {
+            threads: 1,
+            ..Default::default()
+        },
+    )
 }
 
 const PHI3: &str = "phi3-tiny/model-q4_0.gguf";
@@ -89,7 +97,13 @@ fn missing_keys_are_named() {
         "phi3.rope.scaling.original_context_length",
         "general.architecture",
     ] {
-        match error(PHI3, Change { drop: &[key], ..Default::default() }) {
+        match error(
+            PHI3,
+            Change {
+                drop: &[key],
+                ..Default::default()
+            },
+        ) {
             Error::MissingKey { key: found, .. } => assert_eq!(found, key),
             other => panic!("{key}: {other}"),
         }
@@ -107,7 +121,13 @@ fn missing_tensors_are_named() {
         (LLAMA, "blk.0.attn_k.weight"),
         (LLAMA, "blk.1.ffn_gate.weight"),
     ] {
-        match error(name, Change { drop: &[tensor], ..Default::default() }) {
+        match error(
+            name,
+            Change {
+                drop: &[tensor],
+                ..Default::default()
+            },
+        ) {
             Error::MissingTensor { tensor: found, .. } => assert_eq!(found, tensor),
             other => panic!("{tensor}: {other}"),
         }
@@ -124,7 +144,10 @@ fn values_outside_their_range_are_refused() {
         ("phi3.attention.head_count", Value::U32(7)),
         ("phi3.attention.head_count_kv", Value::U32(3)),
         ("phi3.attention.head_count_kv", Value::U32(16)),
-        ("phi3.attention.layer_norm_rms_epsilon", Value::F32(f32::NAN)),
+        (
+            "phi3.attention.layer_norm_rms_epsilon",
+            Value::F32(f32::NAN),
+        ),
         ("phi3.attention.layer_norm_rms_epsilon", Value::F32(0.0)),
         ("phi3.rope.dimension_count", Value::U32(34)),
         ("phi3.rope.dimension_count", Value::U32(23)),
@@ -133,7 +156,14 @@ fn values_outside_their_range_are_refused() {
         ("phi3.rope.scaling.original_context_length", Value::U32(0)),
         ("phi3.context_length", Value::String(b"long")),
     ] {
-        let kind = error(PHI3, Change { set: &[(key, value)], ..Default::default() }).kind();
+        let kind = error(
+            PHI3,
+            Change {
+                set: &[(key, value)],
+                ..Default::default()
+            },
+        )
+        .kind();
         assert!(
             matches!(kind, ErrorKind::InvalidKey | ErrorKind::InvalidTensor),
             "{key} {value}: {kind:?}"
@@ -149,13 +179,26 @@ fn what_the_engine_does_not_do_is_refused_and_not_ignored() {
         (LLAMA, "llama.rope.scaling.type", Value::String(b"yarn")),
         (PHI3, "phi3.attention.value_length", Value::U32(64)),
     ] {
-        let kind = error(name, Change { set: &[(key, value)], ..Default::default() }).kind();
+        let kind = error(
+            name,
+            Change {
+                set: &[(key, value)],
+                ..Default::default()
+            },
+        )
+        .kind();
         assert!(
-            matches!(kind, ErrorKind::Unsupported | ErrorKind::UnsupportedArchitecture),
+            matches!(
+                kind,
+                ErrorKind::Unsupported | ErrorKind::UnsupportedArchitecture
+            ),
             "{key}: {kind:?}"
         );
     }
-    let bias = Change { add_tensor: Some(("blk.0.attn_q.bias", 256)), ..Default::default() };
+    let bias = Change {
+        add_tensor: Some(("blk.0.attn_q.bias", 256)),
+        ..Default::default()
+    };
     match error(LLAMA, bias) {
         Error::Unsupported { found, .. } => assert_eq!(found, "blk.0.attn_q.bias"),
         other => panic!("{other}"),
@@ -164,21 +207,41 @@ fn what_the_engine_does_not_do_is_refused_and_not_ignored() {
 
 #[test]
 fn tensors_of_another_shape_are_named() {
-    for tensor in ["blk.0.attn_qkv.weight", "blk.1.ffn_down.weight", "rope_factors_long.weight"] {
-        match error(PHI3, Change { cut_tensor: Some(tensor), ..Default::default() }) {
+    for tensor in [
+        "blk.0.attn_qkv.weight",
+        "blk.1.ffn_down.weight",
+        "rope_factors_long.weight",
+    ] {
+        match error(
+            PHI3,
+            Change {
+                cut_tensor: Some(tensor),
+                ..Default::default()
+            },
+        ) {
             Error::InvalidTensor { tensor: found, .. } => assert_eq!(found, tensor),
             other => panic!("{tensor}: {other}"),
         }
     }
     // A row less in the embedding than there are tokens.
-    let change = Change { cut_tensor: Some("token_embd.weight"), ..Default::default() };
+    let change = Change {
+        cut_tensor: Some("token_embd.weight"),
+        ..Default::default()
+    };
     assert_eq!(error(PHI3, change).kind(), ErrorKind::InvalidTensor);
 }
 
 #[test]
 fn a_sliding_window_that_is_shorter_limits_the_context() {
     let window = ("phi3.attention.sliding_window", Value::U32(2047));
-    let model = changed(PHI3, Change { set: &[window], ..Default::default() }).unwrap();
+    let model = changed(
+        PHI3,
+        Change {
+            set: &[window],
+            ..Default::default()
+        },
+    )
+    .unwrap();
     assert_eq!(model.hparams().context_length, 2047);
 }
 
@@ -187,10 +250,16 @@ fn the_attention_factor_can_be_computed() {
     let given = Gguf::open(fixture(PHI3)).unwrap();
     let model = changed(
         PHI3,
-        Change { drop: &["phi3.rope.scaling.attn_factor"], ..Default::default() },
+        Change {
+            drop: &["phi3.rope.scaling.attn_factor"],
+            ..Default::default()
+        },
     )
     .unwrap();
-    assert_eq!(model.hparams().rope, Hparams::from_gguf(&given).unwrap().rope);
+    assert_eq!(
+        model.hparams().rope,
+        Hparams::from_gguf(&given).unwrap().rope
+    );
 }
 
 #[test]
@@ -204,7 +273,12 @@ fn a_file_that_shrinks_is_an_error_before_its_pages_are_touched() {
     let cancel = nibble::CancelHandle::new();
     session.prefill(&[1, 2], &cancel).unwrap();
 
-    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(4096).unwrap();
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(4096)
+        .unwrap();
     let error = session.prefill(&[1, 2, 3], &cancel).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::FileChanged);
     assert_eq!(session.tokens(), [1, 2]);

@@ -15,14 +15,22 @@ use once_cell::sync::Lazy;
 use proptest::prelude::*;
 
 static MODEL: Lazy<Arc<Model>> = Lazy::new(|| {
-    let options = ModelOptions { threads: 2, ..Default::default() };
+    let options = ModelOptions {
+        threads: 2,
+        ..Default::default()
+    };
     Arc::new(Model::open(fixture("phi3-tiny/model-q4_k_m.gguf"), &options).unwrap())
 });
 
 const VOCABULARY: u32 = 1024;
 
 fn options(kv_format: KvFormat, precision: Precision) -> SessionOptions {
-    SessionOptions { context: 320, kv_format, precision, ..Default::default() }
+    SessionOptions {
+        context: 320,
+        kv_format,
+        precision: Some(precision),
+        ..Default::default()
+    }
 }
 
 fn session(options: &SessionOptions) -> Session {
@@ -53,7 +61,7 @@ fn tokens(length: impl Into<prop::collection::SizeRange>) -> impl Strategy<Value
 
 fn any_options() -> impl Strategy<Value = SessionOptions> {
     let kv = prop::sample::select(vec![KvFormat::F32, KvFormat::F16, KvFormat::Q8_0]);
-    let precision = prop::sample::select(vec![Precision::F32, Precision::Q8]);
+    let precision = prop::sample::select(vec![Precision::F32, Precision::Q16, Precision::Q8]);
     (kv, precision, 1usize..70).prop_map(|(kv_format, precision, prefill_chunk)| SessionOptions {
         prefill_chunk,
         ..options(kv_format, precision)
@@ -80,7 +88,7 @@ proptest! {
         prop_assert_eq!(done, Prefill { reused: keep, computed: second.len() });
         // 8-bit caches and activations amplify rounding where a value lies between two steps.
         let expected = fresh_logits(&options, &all);
-        if options.kv_format == KvFormat::F32 && options.precision == Precision::F32 {
+        if options.kv_format == KvFormat::F32 && options.precision == Some(Precision::F32) {
             assert_close(session.logits().unwrap(), &expected);
         } else {
             assert_similar(session.logits().unwrap(), &expected);
@@ -143,7 +151,7 @@ proptest! {
     fn a_restricted_head_equals_the_full_one_on_its_rows(
         text in tokens(1..40),
         set in tokens(0..60),
-        precision in prop::sample::select(vec![Precision::F32, Precision::Q8]),
+        precision in prop::sample::select(vec![Precision::F32, Precision::Q16, Precision::Q8]),
     ) {
         let mut cache = KvCache::new(MODEL.hparams(), KvFormat::F16, 64).unwrap();
         let mut scratch = Scratch::default();
@@ -218,7 +226,9 @@ fn assert_similar(found: &[f32], expected: &[f32]) {
 }
 
 fn run(batch: &mut [SequenceInput<'_>], scratch: &mut Scratch) -> nibble::Result<()> {
-    MODEL.backend().forward(batch, Precision::F32, scratch, &AtomicBool::new(false))
+    MODEL
+        .backend()
+        .forward(batch, Precision::F32, scratch, &AtomicBool::new(false))
 }
 
 #[test]
@@ -226,12 +236,36 @@ fn a_shared_prefix_is_not_computed_again() {
     let options = options(KvFormat::F16, Precision::Q8);
     let mut session = session(&options);
     let text: Vec<u32> = (0..100).collect();
-    assert_eq!(prefill(&mut session, &text), Prefill { reused: 0, computed: 100 });
-    assert_eq!(prefill(&mut session, &text), Prefill { reused: 100, computed: 0 });
+    assert_eq!(
+        prefill(&mut session, &text),
+        Prefill {
+            reused: 0,
+            computed: 100
+        }
+    );
+    assert_eq!(
+        prefill(&mut session, &text),
+        Prefill {
+            reused: 100,
+            computed: 0
+        }
+    );
     let mut changed = text.clone();
     changed[90] = 7;
-    assert_eq!(prefill(&mut session, &changed), Prefill { reused: 90, computed: 10 });
-    assert_eq!(prefill(&mut session, &changed[..50]), Prefill { reused: 49, computed: 1 });
+    assert_eq!(
+        prefill(&mut session, &changed),
+        Prefill {
+            reused: 90,
+            computed: 10
+        }
+    );
+    assert_eq!(
+        prefill(&mut session, &changed[..50]),
+        Prefill {
+            reused: 49,
+            computed: 1
+        }
+    );
 }
 
 #[test]
@@ -241,8 +275,17 @@ fn a_text_that_shrinks_below_the_longrope_border_gets_the_short_set_back() {
     let text: Vec<u32> = (0..300).collect();
     prefill(&mut session, &text);
     session.truncate(200);
-    assert_eq!(prefill(&mut session, &text[..201]), Prefill { reused: 0, computed: 201 });
-    assert_close(session.logits().unwrap(), &fresh_logits(&exact, &text[..201]));
+    assert_eq!(
+        prefill(&mut session, &text[..201]),
+        Prefill {
+            reused: 0,
+            computed: 201
+        }
+    );
+    assert_close(
+        session.logits().unwrap(),
+        &fresh_logits(&exact, &text[..201]),
+    );
 }
 
 #[test]
@@ -290,24 +333,39 @@ fn a_planned_set_has_no_border_to_cross() {
     let text: Vec<u32> = (0..300).collect();
     let mut long = session(&planned(300));
     prefill(&mut long, &text[..250]);
-    assert_eq!(prefill(&mut long, &text), Prefill { reused: 250, computed: 50 });
+    assert_eq!(
+        prefill(&mut long, &text),
+        Prefill {
+            reused: 250,
+            computed: 50
+        }
+    );
     let reference = options(KvFormat::F32, Precision::F32);
     assert_close(long.logits().unwrap(), &fresh_logits(&reference, &text));
 
     let mut short = session(&planned(256));
     prefill(&mut short, &text[..256]);
     match short.prefill(&text[..257], &CancelHandle::new()) {
-        Err(Error::ContextFull { needed: 257, capacity: 256 }) => {}
+        Err(Error::ContextFull {
+            needed: 257,
+            capacity: 256,
+        }) => {}
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
 fn a_full_context_is_an_error_that_loses_nothing() {
-    let small = SessionOptions { context: 20, ..options(KvFormat::F16, Precision::Q8) };
+    let small = SessionOptions {
+        context: 20,
+        ..options(KvFormat::F16, Precision::Q8)
+    };
     let mut session = session(&small);
     let prompt: Vec<u32> = (0..18).collect();
-    let options = GenerationOptions { stop_at_end_of_text: false, ..Default::default() };
+    let options = GenerationOptions {
+        stop_at_end_of_text: false,
+        ..Default::default()
+    };
     let mut generation = session.generate(&prompt, options).unwrap();
     let mut generated = 0;
     let error = loop {
@@ -318,7 +376,16 @@ fn a_full_context_is_an_error_that_loses_nothing() {
     };
     // The last token needs no position of its own.
     assert_eq!(generated, 3);
-    assert!(matches!(error, Error::ContextFull { needed: 21, capacity: 20 }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::ContextFull {
+                needed: 21,
+                capacity: 20
+            }
+        ),
+        "{error}"
+    );
     assert_eq!(session.tokens().len(), 20);
     let too_long: Vec<u32> = (0..21).collect();
     assert!(session.prefill(&too_long, &CancelHandle::new()).is_err());
@@ -330,20 +397,49 @@ fn wrong_arguments_are_named() {
     let mut session = session(&options(KvFormat::F16, Precision::Q8));
     let cancel = CancelHandle::new();
     let kind = |result: nibble::Result<Prefill>| result.unwrap_err().kind();
-    assert_eq!(kind(session.prefill(&[], &cancel)), ErrorKind::InvalidArgument);
-    assert_eq!(kind(session.prefill(&[1, VOCABULARY], &cancel)), ErrorKind::InvalidToken);
+    assert_eq!(
+        kind(session.prefill(&[], &cancel)),
+        ErrorKind::InvalidArgument
+    );
+    assert_eq!(
+        kind(session.prefill(&[1, VOCABULARY], &cancel)),
+        ErrorKind::InvalidToken
+    );
     assert!(session.generate(&[], GenerationOptions::default()).is_err());
     let stop = vec![String::new()];
-    assert!(session.generate(&[1], GenerationOptions { stop, ..Default::default() }).is_err());
-    let too_large = SessionOptions { context: 8193, ..Default::default() };
+    assert!(
+        session
+            .generate(
+                &[1],
+                GenerationOptions {
+                    stop,
+                    ..Default::default()
+                }
+            )
+            .is_err()
+    );
+    let too_large = SessionOptions {
+        context: 8193,
+        ..Default::default()
+    };
     let error = Session::new(MODEL.clone(), too_large).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
 
     let mut cache = KvCache::new(MODEL.hparams(), KvFormat::F32, 8).unwrap();
     let mut scratch = Scratch::default();
-    for heads in [&[(1, HeadRows::All)][..], &[(0, HeadRows::All), (0, HeadRows::All)]] {
-        let input = SequenceInput { cache: &mut cache, tokens: &[1], heads };
-        assert_eq!(run(&mut [input], &mut scratch).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    for heads in [
+        &[(1, HeadRows::All)][..],
+        &[(0, HeadRows::All), (0, HeadRows::All)],
+    ] {
+        let input = SequenceInput {
+            cache: &mut cache,
+            tokens: &[1],
+            heads,
+        };
+        assert_eq!(
+            run(&mut [input], &mut scratch).unwrap_err().kind(),
+            ErrorKind::InvalidArgument
+        );
     }
     assert!(cache.is_empty());
 }
@@ -366,7 +462,11 @@ fn stop_strings_and_limits_end_a_generation() {
     assert_eq!(generation.stop_reason(), Some(StopReason::MaxTokens));
     assert_eq!(generation.stats().generated_tokens, 12);
 
-    let stop: String = text.chars().skip(text.chars().count() / 2).take(2).collect();
+    let stop: String = text
+        .chars()
+        .skip(text.chars().count() / 2)
+        .take(2)
+        .collect();
     let before = text.split(&stop).next().unwrap().to_owned();
     let mut stopped = String::new();
     let mut generation = session.generate(&prompt, greedy(12, vec![stop])).unwrap();
@@ -384,7 +484,11 @@ fn stop_strings_and_limits_end_a_generation() {
 fn a_seed_repeats_a_text() {
     let mut session = session(&options(KvFormat::F16, Precision::Q8));
     let mut sample = |seed| {
-        let sampling = Sampling { temperature: 1.0, seed, ..Default::default() };
+        let sampling = Sampling {
+            temperature: 1.0,
+            seed,
+            ..Default::default()
+        };
         let options = GenerationOptions {
             max_tokens: 24,
             sampling,

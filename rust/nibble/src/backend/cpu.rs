@@ -44,7 +44,14 @@ impl CpuBackend {
         let weights = Weights::load(&gguf, &hparams)?;
         let rope_short = hparams.rope.table(RopeSet::Short);
         let rope_long = hparams.rope.table(RopeSet::Long);
-        Ok(CpuBackend { gguf, hparams, weights, rope_short, rope_long, cpu })
+        Ok(CpuBackend {
+            gguf,
+            hparams,
+            weights,
+            rope_short,
+            rope_long,
+            cpu,
+        })
     }
 
     /// Sizes of the network.
@@ -103,7 +110,12 @@ impl CpuBackend {
         let requests = batch.iter().flat_map(|sequence| sequence.heads);
         scratch.resize_logits(&self.hparams, requests.map(|(_, head)| *head))?;
 
-        let pass = Pass { model: self, rows: &rows, precision, cancel };
+        let pass = Pass {
+            model: self,
+            rows: &rows,
+            precision,
+            cancel,
+        };
         pass.embed(batch, scratch)?;
         pass.angles(batch, scratch);
         observe(0, &scratch.x);
@@ -152,7 +164,9 @@ fn rows(batch: &[SequenceInput<'_>]) -> Vec<Row> {
     let row = |(sequence, input): (usize, &SequenceInput<'_>)| {
         let start = input.cache.len();
         let positions = start..start + input.tokens.len();
-        positions.map(move |position| Row { sequence, position }).collect::<Vec<_>>()
+        positions
+            .map(move |position| Row { sequence, position })
+            .collect::<Vec<_>>()
     };
     sequences.flat_map(row).collect()
 }
@@ -180,7 +194,10 @@ impl Pass<'_> {
     /// Cosines and sines of every row's position; all layers use the same.
     fn angles(&self, batch: &[SequenceInput<'_>], scratch: &mut Scratch) {
         let pairs = self.model.hparams.rope.dims / 2;
-        let tables = scratch.cos.chunks_exact_mut(pairs).zip(scratch.sin.chunks_exact_mut(pairs));
+        let tables = scratch
+            .cos
+            .chunks_exact_mut(pairs)
+            .zip(scratch.sin.chunks_exact_mut(pairs));
         for (row, (cos, sin)) in self.rows.iter().zip(tables) {
             let table = match batch.get(row.sequence).map(|s| s.cache.rope_set()) {
                 Some(RopeSet::Long) => &self.model.rope_long,
@@ -210,11 +227,24 @@ impl Pass<'_> {
             ],
         )?;
 
-        self.rotate(hparams.heads, &mut scratch.queries, &scratch.cos, &scratch.sin)?;
-        self.rotate(hparams.kv_heads, &mut scratch.keys, &scratch.cos, &scratch.sin)?;
+        self.rotate(
+            hparams.heads,
+            &mut scratch.queries,
+            &scratch.cos,
+            &scratch.sin,
+        )?;
+        self.rotate(
+            hparams.kv_heads,
+            &mut scratch.keys,
+            &scratch.cos,
+            &scratch.sin,
+        )?;
 
         let kv_width = hparams.kv_heads * hparams.head_dim;
-        let new = scratch.keys.chunks_exact(kv_width).zip(scratch.values.chunks_exact(kv_width));
+        let new = scratch
+            .keys
+            .chunks_exact(kv_width)
+            .zip(scratch.values.chunks_exact(kv_width));
         for (row, (keys, values)) in self.rows.iter().zip(new) {
             if let Some(sequence) = batch.get_mut(row.sequence) {
                 sequence.cache.write(index, row.position, keys, values)?;
@@ -246,10 +276,21 @@ impl Pass<'_> {
         self.for_each_chunk(out, group_width, |item, out| {
             let (row, kv_head) = (item / hparams.kv_heads, item % hparams.kv_heads);
             let queries = queries.chunks_exact(group_width).nth(item);
-            let (Some(row), Some(queries)) = (self.rows.get(row), queries) else { return Ok(()) };
-            let Some(cache) = caches.get(row.sequence) else { return Ok(()) };
+            let (Some(row), Some(queries)) = (self.rows.get(row), queries) else {
+                return Ok(());
+            };
+            let Some(cache) = caches.get(row.sequence) else {
+                return Ok(());
+            };
             let blocks = cache.rows(layer, kv_head, row.position + 1);
-            attend(self.model.cpu.kernels(), queries, hparams.head_dim, scale, blocks, out)
+            attend(
+                self.model.cpu.kernels(),
+                queries,
+                hparams.head_dim,
+                scale,
+                blocks,
+                out,
+            )
         })
     }
 
@@ -259,7 +300,10 @@ impl Pass<'_> {
         self.linear(
             &scratch.normed,
             &mut scratch.quantized,
-            [(&layer.gate, &mut scratch.gate), (&layer.up, &mut scratch.up)],
+            [
+                (&layer.gate, &mut scratch.gate),
+                (&layer.up, &mut scratch.up),
+            ],
         )?;
         let (gate, width) = (&scratch.gate, ELEMENTS_PER_ITEM);
         self.for_each_chunk(&mut scratch.up, width, |item, up| {
@@ -284,16 +328,26 @@ impl Pass<'_> {
         let mut start = 0;
         let mut requests = Vec::with_capacity(scratch.logit_ends.len());
         for sequence in batch {
-            requests.extend(sequence.heads.iter().map(|(index, rows)| (start + index, *rows)));
+            requests.extend(
+                sequence
+                    .heads
+                    .iter()
+                    .map(|(index, rows)| (start + index, *rows)),
+            );
             start += sequence.tokens.len();
         }
 
         // The final norm of the wanted rows takes the place of `normed`, one after the other.
-        let inputs = requests.iter().filter_map(|(row, _)| {
-            scratch.x.get(row * hidden..(row + 1) * hidden)
-        });
+        let inputs = requests
+            .iter()
+            .filter_map(|(row, _)| scratch.x.get(row * hidden..(row + 1) * hidden));
         for (x, out) in inputs.zip(scratch.normed.chunks_exact_mut(hidden)) {
-            ops::rms_norm(x, &self.model.weights.output_norm, self.model.hparams.rms_epsilon, out);
+            ops::rms_norm(
+                x,
+                &self.model.weights.output_norm,
+                self.model.hparams.rms_epsilon,
+                out,
+            );
         }
 
         let head = self.model.weights.head.matrix()?;
@@ -301,10 +355,12 @@ impl Pass<'_> {
         let mut logits = scratch.logits.as_mut_slice();
         let is_all = |(_, rows): &(usize, HeadRows<'_>)| matches!(rows, HeadRows::All);
         for run in requests.chunk_by(|a, b| is_all(a) && is_all(b)) {
-            let (x, rest) = inputs.split_at_checked(run.len() * hidden).unwrap_or_default();
+            let (x, rest) = inputs
+                .split_at_checked(run.len() * hidden)
+                .unwrap_or_default();
             inputs = rest;
-            if self.takes_q8(head.format()) {
-                scratch.quantized.quantize(self.model.cpu.kernels(), x, hidden)?;
+            if self.quantizes(head.format()) {
+                self.quantize(x, hidden, &mut scratch.quantized)?;
             }
             let x = self.activations(head.format(), x, hidden, &scratch.quantized);
             let len = run.iter().map(|(_, rows)| match rows {
@@ -317,7 +373,9 @@ impl Pass<'_> {
             logits = rest;
             match run {
                 [(_, HeadRows::Set(tokens))] => {
-                    self.model.cpu.matmul_rows(head, tokens, x, out, self.cancel)?;
+                    self.model
+                        .cpu
+                        .matmul_rows(head, tokens, x, out, self.cancel)?;
                 }
                 _ => self.model.cpu.matmul(head, x, out, self.cancel)?,
             }
@@ -332,18 +390,31 @@ impl Pass<'_> {
         quantized: &mut QuantizedActivations,
         products: [(&Weight, &mut Vec<f32>); N],
     ) -> Result<()> {
-        if let Some((weight, _)) = products.iter().find(|(w, _)| self.takes_q8(w.format)) {
-            quantized.quantize(self.model.cpu.kernels(), x, weight.columns)?;
+        if let Some((weight, _)) = products.iter().find(|(w, _)| self.quantizes(w.format)) {
+            self.quantize(x, weight.columns, quantized)?;
         }
         for (weight, out) in products {
             let x = self.activations(weight.format, x, weight.columns, quantized);
-            self.model.cpu.matmul(weight.matrix()?, x, out, self.cancel)?;
+            self.model
+                .cpu
+                .matmul(weight.matrix()?, x, out, self.cancel)?;
         }
         Ok(())
     }
 
-    fn takes_q8(&self, weight: Format) -> bool {
-        self.precision == Precision::Q8 && weight.takes_q8()
+    /// Whether a product with `weight` takes quantized inputs.
+    fn quantizes(&self, weight: Format) -> bool {
+        self.precision != Precision::F32 && weight.takes_q8()
+    }
+
+    fn quantize(&self, x: &[f32], cols: usize, out: &mut QuantizedActivations) -> Result<()> {
+        let kernels = self.model.cpu.kernels();
+        match self.precision {
+            Precision::Q8 => out.quantize(kernels, x, cols)?,
+            Precision::Q16 => out.quantize_with_residual(kernels, x, cols)?,
+            Precision::F32 => {}
+        }
+        Ok(())
     }
 
     /// The input of a product in the form that `weight` multiplies with.
@@ -354,7 +425,7 @@ impl Pass<'_> {
         cols: usize,
         quantized: &'b QuantizedActivations,
     ) -> Activations<'b> {
-        if self.takes_q8(weight) {
+        if self.quantizes(weight) {
             Activations::Q8(quantized)
         } else {
             Activations::F32 { values, cols }
@@ -369,12 +440,17 @@ impl Pass<'_> {
         work: impl Fn(usize, &mut [f32]) -> Result<(), KernelError> + Sync,
     ) -> Result<()> {
         let failure = OnceLock::new();
-        self.model.cpu.pool().for_each_chunk(out, chunk, self.cancel, |index, chunk| {
-            if let Err(error) = work(index, chunk) {
-                failure.get_or_init(|| error);
-            }
-        })?;
-        failure.into_inner().map_or(Ok(()), |error| Err(error.into()))
+        self.model
+            .cpu
+            .pool()
+            .for_each_chunk(out, chunk, self.cancel, |index, chunk| {
+                if let Err(error) = work(index, chunk) {
+                    failure.get_or_init(|| error);
+                }
+            })?;
+        failure
+            .into_inner()
+            .map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn norm(&self, weight: &[f32], x: &[f32], out: &mut [f32]) -> Result<()> {
@@ -388,10 +464,15 @@ impl Pass<'_> {
     }
 
     fn rotate(&self, heads: usize, x: &mut [f32], cos: &[f32], sin: &[f32]) -> Result<()> {
-        let Hparams { head_dim, ref rope, .. } = self.model.hparams;
+        let Hparams {
+            head_dim, ref rope, ..
+        } = self.model.hparams;
         let pairs = rope.dims / 2;
         self.for_each_chunk(x, heads * head_dim, |row, x| {
-            let angles = cos.chunks_exact(pairs).nth(row).zip(sin.chunks_exact(pairs).nth(row));
+            let angles = cos
+                .chunks_exact(pairs)
+                .nth(row)
+                .zip(sin.chunks_exact(pairs).nth(row));
             if let Some((cos, sin)) = angles {
                 for head in x.chunks_exact_mut(head_dim) {
                     rotate(rope.pairing, head, cos, sin);

@@ -19,11 +19,14 @@ use crate::kv_cache::KvCache;
 pub use scratch::Scratch;
 
 /// How the inputs of quantized matrix products are held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
-    /// Quantized to 8 bits a value: several times faster, a small error (KL divergence below 0.02).
-    #[default]
+    /// 8 bits a value, with a scale for every 32: several times faster than `F32`, at an error that shifts
+    /// logits by a few hundredths of their spread (KL divergence below 0.02).
     Q8,
+    /// 8 bits, and 8 more for what they leave over: twice the arithmetic of `Q8` on the same bytes of
+    /// weights, with an error below that of a half-precision KV cache.
+    Q16,
     /// 32-bit floating point: the exact meaning of the file's weights.
     F32,
 }

@@ -51,7 +51,14 @@ impl Scratch {
 
     /// Makes every buffer exactly as long as a pass over `rows` tokens needs. Capacity never shrinks.
     pub(crate) fn resize(&mut self, hparams: &Hparams, rows: usize) -> Result<()> {
-        let Hparams { hidden, ffn, heads, kv_heads, head_dim, .. } = *hparams;
+        let Hparams {
+            hidden,
+            ffn,
+            heads,
+            kv_heads,
+            head_dim,
+            ..
+        } = *hparams;
         let pairs = hparams.rope.dims / 2;
         for (buffer, width) in [
             (&mut self.x, hidden),
@@ -100,10 +107,12 @@ impl Scratch {
 }
 
 fn resize(buffer: &mut Vec<f32>, len: usize) -> Result<()> {
-    buffer.try_reserve_exact(len.saturating_sub(buffer.len())).map_err(|_| Error::OutOfMemory {
-        what: "activations",
-        needed: (len * size_of::<f32>()) as u64,
-    })?;
+    buffer
+        .try_reserve_exact(len.saturating_sub(buffer.len()))
+        .map_err(|_| Error::OutOfMemory {
+            what: "activations",
+            needed: (len * size_of::<f32>()) as u64,
+        })?;
     buffer.resize(len, 0.0);
     Ok(())
 }

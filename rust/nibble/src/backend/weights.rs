@@ -51,9 +51,20 @@ pub(crate) struct Weights {
 
 impl Weights {
     pub(crate) fn load(gguf: &Gguf, hparams: &Hparams) -> Result<Weights> {
-        let Hparams { hidden, ffn, heads, kv_heads, head_dim, vocabulary, .. } = *hparams;
+        let Hparams {
+            hidden,
+            ffn,
+            heads,
+            kv_heads,
+            head_dim,
+            vocabulary,
+            ..
+        } = *hparams;
         let (query_rows, kv_rows) = (heads * head_dim, kv_heads * head_dim);
-        let mut loader = Loader { gguf, loaded: Vec::new() };
+        let mut loader = Loader {
+            gguf,
+            loaded: Vec::new(),
+        };
 
         let [embedding] = loader.stacked("token_embd.weight", hidden, [vocabulary])?;
         let head = match gguf.find_tensor("output.weight")? {
@@ -98,7 +109,12 @@ impl Weights {
             });
         }
         loader.refuse_unknown_tensors()?;
-        Ok(Weights { embedding, layers, output_norm, head })
+        Ok(Weights {
+            embedding,
+            layers,
+            output_norm,
+            head,
+        })
     }
 }
 
@@ -117,17 +133,26 @@ impl Loader<'_> {
     ) -> Result<[Weight; N]> {
         let total: usize = rows.iter().sum();
         let tensor = self.tensor(name, &[columns, total])?;
-        let row_bytes = tensor.format.row_bytes(columns).ok_or_else(|| Error::InvalidTensor {
-            file: self.gguf.file().to_path_buf(),
-            tensor: name.to_owned(),
-            expected: format!("rows of whole {} blocks", tensor.format.name()),
-            found: format!("{columns} columns"),
-        })?;
+        let row_bytes = tensor
+            .format
+            .row_bytes(columns)
+            .ok_or_else(|| Error::InvalidTensor {
+                file: self.gguf.file().to_path_buf(),
+                tensor: name.to_owned(),
+                expected: format!("rows of whole {} blocks", tensor.format.name()),
+                found: format!("{columns} columns"),
+            })?;
         let mut start = 0;
         Ok(rows.map(|rows| {
             let range = start..start + rows * row_bytes;
             start = range.end;
-            Weight { bytes: tensor.bytes.clone(), range, format: tensor.format, rows, columns }
+            Weight {
+                bytes: tensor.bytes.clone(),
+                range,
+                format: tensor.format,
+                rows,
+                columns,
+            }
         }))
     }
 
@@ -155,12 +180,18 @@ impl Loader<'_> {
     /// A tensor that the network does not use, such as a bias, would change its output: running without it
     /// would be silently wrong.
     fn refuse_unknown_tensors(mut self) -> Result<()> {
-        const FACTORS: [&str; 3] =
-            ["rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"];
+        const FACTORS: [&str; 3] = [
+            "rope_freqs.weight",
+            "rope_factors_short.weight",
+            "rope_factors_long.weight",
+        ];
         self.loaded.sort_unstable();
         let known = |name: &str| {
             FACTORS.contains(&name)
-                || self.loaded.binary_search_by(|loaded| loaded.as_str().cmp(name)).is_ok()
+                || self
+                    .loaded
+                    .binary_search_by(|loaded| loaded.as_str().cmp(name))
+                    .is_ok()
         };
         match self.gguf.tensors().find(|tensor| !known(&tensor.name)) {
             None => Ok(()),
