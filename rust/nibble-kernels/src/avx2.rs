@@ -757,54 +757,74 @@ impl Blocks for Q6K {
         // Scales of 16 values: those of the four first halves, then those of the second halves.
         let order = _mm_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15);
         let scales = _mm_shuffle_epi8(scales, order);
-        let scales = [scales, _mm_unpackhi_epi64(scales, scales)];
-        let shift = _mm256_setr_epi32(0, 0, 4, 4, 0, 0, 4, 4);
-        let upper_shift = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
-        let (mask, upper_mask) = (_mm256_set1_epi8(15), _mm256_set1_epi8(3));
-        [0, 1].map(|half| {
-            // SAFETY: inside the block.
-            let (a, b, upper) = unsafe {
-                (
-                    _mm256_loadu_si256(block.add(64 * half).cast()),
-                    _mm256_loadu_si256(block.add(64 * half + 32).cast()),
-                    _mm256_loadu_si256(block.add(128 + 32 * half).cast()),
-                )
-            };
-            // Sub-blocks 0 and 1 are the low nibbles of a and b, 2 and 3 the high ones. The upper
-            // bits of word j of all four are in word j, two bits each.
-            let (low, high) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
-            let words = [
-                (
-                    _mm256_unpacklo_epi64(low, low),
-                    _mm256_shuffle_epi32::<0b00_00_00_00>(upper),
-                ),
-                (
-                    _mm256_unpackhi_epi64(low, low),
-                    _mm256_shuffle_epi32::<0b01_01_01_01>(upper),
-                ),
-                (
-                    _mm256_unpacklo_epi64(high, high),
-                    _mm256_shuffle_epi32::<0b10_10_10_10>(upper),
-                ),
-                (
-                    _mm256_unpackhi_epi64(high, high),
-                    _mm256_shuffle_epi32::<0b11_11_11_11>(upper),
-                ),
-            ];
-            let codes = words.map(|(nibbles, upper)| {
-                let nibbles = _mm256_and_si256(_mm256_srlv_epi32(nibbles, shift), mask);
-                let upper = _mm256_and_si256(_mm256_srlv_epi32(upper, upper_shift), upper_mask);
-                _mm256_or_si256(nibbles, _mm256_slli_epi16::<4>(upper))
-            });
-            let scale = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(scales[half]));
-            let scale = _mm256_mul_ps(scale, _mm256_set1_ps(d));
+        let d = _mm256_set1_ps(d);
+        let first = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(scales));
+        let second = _mm256_cvtepi8_epi32(_mm_unpackhi_epi64(scales, scales));
+        let first = _mm256_mul_ps(first, d);
+        let second = _mm256_mul_ps(_mm256_cvtepi32_ps(second), d);
+        let offset = _mm256_set1_ps(-32.0);
+        // SAFETY: 64 bytes of nibbles and 32 of upper bits for each half.
+        let (low, high) = unsafe {
+            (
+                six_bit_codes(block, block.add(128)),
+                six_bit_codes(block.add(64), block.add(160)),
+            )
+        };
+        [
             Group {
-                codes,
-                scale,
-                minimum: _mm256_mul_ps(scale, _mm256_set1_ps(-32.0)),
-            }
-        })
+                codes: low,
+                scale: first,
+                minimum: _mm256_mul_ps(first, offset),
+            },
+            Group {
+                codes: high,
+                scale: second,
+                minimum: _mm256_mul_ps(second, offset),
+            },
+        ]
     }
+}
+
+/// The codes of half a Q6_K block, from its 64 bytes of nibbles and its 32 bytes of upper bits.
+///
+/// # Safety
+/// The bytes can be read.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+unsafe fn six_bit_codes(nibbles: *const u8, upper: *const u8) -> [__m256i; 4] {
+    // SAFETY: promised by the caller.
+    let (a, b, upper) = unsafe {
+        (
+            _mm256_loadu_si256(nibbles.cast()),
+            _mm256_loadu_si256(nibbles.add(32).cast()),
+            _mm256_loadu_si256(upper.cast()),
+        )
+    };
+    // Sub-blocks 0 and 1 are the low nibbles of a and b, 2 and 3 the high ones. The upper bits of
+    // word j of all four are in word j, two bits each.
+    let (low, high) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+    let nibbles = [
+        _mm256_unpacklo_epi64(low, low),
+        _mm256_unpackhi_epi64(low, low),
+        _mm256_unpacklo_epi64(high, high),
+        _mm256_unpackhi_epi64(high, high),
+    ];
+    let upper = [
+        _mm256_shuffle_epi32::<0b00_00_00_00>(upper),
+        _mm256_shuffle_epi32::<0b01_01_01_01>(upper),
+        _mm256_shuffle_epi32::<0b10_10_10_10>(upper),
+        _mm256_shuffle_epi32::<0b11_11_11_11>(upper),
+    ];
+    let shift = _mm256_setr_epi32(0, 0, 4, 4, 0, 0, 4, 4);
+    let upper_shift = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
+    let (mask, upper_mask) = (_mm256_set1_epi8(15), _mm256_set1_epi8(3));
+    let mut codes = [_mm256_setzero_si256(); 4];
+    for ((code, nibbles), upper) in codes.iter_mut().zip(nibbles).zip(upper) {
+        let nibbles = _mm256_and_si256(_mm256_srlv_epi32(nibbles, shift), mask);
+        let upper = _mm256_and_si256(_mm256_srlv_epi32(upper, upper_shift), upper_mask);
+        *code = _mm256_or_si256(nibbles, _mm256_slli_epi16::<4>(upper));
+    }
+    codes
 }
 
 /// Rows of a panel of dequantized weights.

@@ -292,3 +292,38 @@ impl<'a> Inputs<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every number is computed once, and no item keeps a cancel waiting.
+    #[test]
+    fn plans_cover_the_output_with_small_items() {
+        for threads in [1, 2, 8] {
+            let cpu = Cpu::new(threads);
+            for tokens in [1, 2, 31, 32, 33, 64, 65, 500, 512] {
+                for (rows, cols) in [(1, 32), (7, 576), (576, 576), (3000, 3072), (500, 8192)] {
+                    let plan = cpu.plan(rows, tokens, cols);
+                    let mut covered = vec![0; tokens * rows];
+                    for item in 0..plan.items() {
+                        let (tokens, rows_of_item) = plan.item(item);
+                        assert!(tokens.len() * rows_of_item.len() * cols <= 4 << 20);
+                        for token in tokens {
+                            for row in rows_of_item.clone() {
+                                covered[token * rows + row] += 1;
+                            }
+                        }
+                    }
+                    assert!(
+                        covered.iter().all(|times| *times == 1),
+                        "{tokens} x {rows} x {cols}"
+                    );
+                    if tokens * rows * cols > threads << 20 {
+                        assert!(plan.items() >= 4 * threads, "{tokens} x {rows} x {cols}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,4 +1,12 @@
-//! Random and extreme weights for the tests of products.
+//! Random numbers, and random and extreme weights.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "each test file uses its part of this; tests fail by panicking"
+)]
 
 use nibble_kernels::{Format, Matrix, dequantize};
 
