@@ -8,10 +8,10 @@
 )]
 
 pub mod llama_to_phi3;
-pub mod o200k;
 pub mod phi4mini;
 pub mod random_weights;
 pub mod reference;
+pub mod tiktoken;
 
 use std::path::PathBuf;
 

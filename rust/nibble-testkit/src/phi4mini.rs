@@ -6,8 +6,8 @@ use std::io::Write;
 use nibble::Result;
 use nibble::gguf::{Format, TensorWriter, Writer};
 
-use crate::o200k;
 use crate::random_weights::{self, Random};
+use crate::tiktoken;
 
 /// Which of the published files' mixes of tensor types to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,16 +219,13 @@ fn network_metadata(header: &mut Writer, shape: &Shape) -> Result<()> {
 /// # Errors
 /// [`nibble::Error::InvalidArgument`] if one of them was added before.
 pub fn tokenizer_metadata(header: &mut Writer) -> Result<()> {
-    let tokens = o200k::tokens();
-    let merges: Vec<String> = o200k::merges(&tokens)
-        .into_iter()
-        .map(|(left, right)| format!("{} {}", o200k::spell(left), o200k::spell(right)))
-        .collect();
+    let tokens = tiktoken::o200k().tokens();
+    let merges = tiktoken::merges(&tokens);
 
     const NORMAL: i32 = 1;
     const CONTROL: i32 = 3;
     const UNUSED: i32 = 5;
-    let mut texts: Vec<String> = tokens.iter().map(|token| o200k::spell(token)).collect();
+    let mut texts: Vec<String> = tokens.iter().map(|token| tiktoken::spell(token)).collect();
     let mut types = vec![NORMAL; texts.len()];
     texts.extend((texts.len()..VOCABULARY).map(|id| format!("[PAD{id}]")));
     types.resize(VOCABULARY, UNUSED);

@@ -86,3 +86,88 @@ fn split(pattern: &str) -> tokenizers::Result<PreTokenizerWrapper> {
 fn bytes(gpt2_pieces: bool) -> PreTokenizerWrapper {
     ByteLevel::new(false, false, gpt2_pieces).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokenizer::byte_alphabet::byte_of;
+    use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _};
+
+    /// The pieces of `text`, with `|` between them.
+    fn pieces(name: &str, text: &str) -> String {
+        let mut pieces = PreTokenizedString::from(text);
+        let known = PreTokenizer::named(name).unwrap().unwrap();
+        known.pieces.pre_tokenize(&mut pieces).unwrap();
+        pieces
+            .get_splits(OffsetReferential::Normalized, OffsetType::None)
+            .into_iter()
+            .map(|(piece, _, _)| piece.chars().filter_map(byte_of).collect())
+            .map(|piece| String::from_utf8(piece).unwrap())
+            .collect::<Vec<_>>()
+            .join("|")
+    }
+
+    // Ids of real vocabularies seldom show where a piece ends, because no token is found there anyway.
+    // The pieces below are those of the `tokenizers` reference (Python 0.23, Oniguruma).
+
+    #[test]
+    fn gpt_4o_keeps_contractions_marks_and_slashes_and_takes_three_digits() {
+        for (text, expected) in [
+            (
+                "I'll say HELLOworld, it's O'Neil'S",
+                "I'll| say| HELLOworld|,| it's| O|'Neil'S",
+            ),
+            ("あAb Ωméga ÀÉ\u{301}x", "あAb| Ωméga| ÀÉ\u{301}x"),
+            ("12345 ٣٤٥٦ ½", "123|45| |٣٤٥|٦| |½"),
+            ("a//\n//b\r\n\r\n  c", "a|//\n//|b|\r\n\r\n| | c"),
+            ("end.  \n  x   y ", "end|.|  \n| | x|  | y| "),
+            ("foo_bar(x)...\t\tz", "foo|_bar|(x|)...|\t|\tz"),
+            ("😀👍🏽 ok", "😀👍🏽| ok"),
+        ] {
+            assert_eq!(pieces("gpt-4o", text), expected);
+        }
+    }
+
+    #[test]
+    fn llama_bpe_cuts_contractions_and_marks_and_takes_three_digits() {
+        for (text, expected) in [
+            (
+                "I'll say HELLOworld, it's O'Neil'S",
+                "I|'ll| say| HELLOworld|,| it|'s| O|'Neil|'S",
+            ),
+            ("あAb Ωméga ÀÉ\u{301}x", "あAb| Ωméga| ÀÉ|\u{301}x"),
+            ("12345 ٣٤٥٦ ½", "123|45| |٣٤٥|٦| |½"),
+            ("a//\n//b\r\n\r\n  c", "a|//\n|//|b|\r\n\r\n| | c"),
+            ("end.  \n  x   y ", "end|.|  \n| | x|  | y| "),
+            ("foo_bar(x)...\t\tz", "foo|_bar|(x|)...|\t|\tz"),
+        ] {
+            assert_eq!(pieces("llama-bpe", text), expected);
+        }
+    }
+
+    #[test]
+    fn gpt_2_and_smollm_differ_only_in_digits() {
+        for (text, expected) in [
+            (
+                "I'll say HELLOworld, it's O'Neil'S",
+                "I|'ll| say| HELLOworld|,| it|'s| O|'|Neil|'|S",
+            ),
+            ("あAb Ωméga ÀÉ\u{301}x", "あAb| Ωméga| ÀÉ|\u{301}|x"),
+            ("a//\n//b\r\n\r\n  c", "a|//|\n|//|b|\r\n\r\n | c"),
+            ("end.  \n  x   y ", "end|.|  \n | x|  | y| "),
+            ("foo_bar(x)...\t\tz", "foo|_|bar|(|x|)...|\t|\t|z"),
+        ] {
+            assert_eq!(pieces("gpt-2", text), expected);
+            assert_eq!(pieces("smollm", text), expected);
+        }
+        assert_eq!(pieces("gpt-2", "12345 ٣٤٥٦ ½"), "12345| ٣٤٥٦| ½");
+        assert_eq!(pieces("smollm", "12345 ٣٤٥٦ ½"), "1|2|3|4|5| |٣|٤|٥|٦| |½");
+    }
+
+    #[test]
+    fn every_supported_name_is_known() {
+        for name in SUPPORTED.split(", ") {
+            assert!(PreTokenizer::named(name).unwrap().is_some(), "{name}");
+        }
+    }
+}

@@ -1,25 +1,61 @@
-//! The `o200k_base` vocabulary, as Phi-4-mini's GGUF files have it.
+//! Vocabularies of the `tiktoken` reference, in the form that GGUF wants, and the reference itself.
 //!
 //! `tiktoken` ranks whole tokens: it merges the two neighbours whose union has the lowest rank. GGUF
 //! wants merges, pairs of tokens. The pair of a token is what `tiktoken` makes of its bytes with lower
-//! ranks alone. For every token of this vocabulary that leaves exactly two parts, which is why the
+//! ranks alone. For every token of these vocabularies that leaves exactly two parts, which is why the
 //! merges in order of rank cut every text as the ranks do.
 
 use std::collections::HashMap;
 
-/// Number of tokens; their ids are their ranks.
-pub const TOKENS: u32 = 199_998;
+use tiktoken_rs::CoreBPE;
 
-/// The bytes of every token, by id.
-pub fn tokens() -> Vec<Vec<u8>> {
-    let reference = tiktoken_rs::o200k_base_singleton();
-    (0..TOKENS)
-        .map(|id| reference.decode_bytes(&[id]).unwrap())
-        .collect()
+/// An encoding of the reference. The ids of its tokens are their ranks.
+#[derive(Clone, Copy)]
+pub struct Encoding {
+    reference: &'static CoreBPE,
+    tokens: u32,
 }
 
-/// The pairs that make the tokens longer than a byte, in order of rank.
-pub fn merges(tokens: &[Vec<u8>]) -> Vec<(&[u8], &[u8])> {
+/// `o200k_base`, Phi-4-mini's.
+pub fn o200k() -> Encoding {
+    Encoding {
+        reference: tiktoken_rs::o200k_base_singleton(),
+        tokens: 199_998,
+    }
+}
+
+/// `cl100k_base`, whose regular expression Llama 3 has.
+pub fn cl100k() -> Encoding {
+    Encoding {
+        reference: tiktoken_rs::cl100k_base_singleton(),
+        tokens: 100_256,
+    }
+}
+
+/// `r50k_base`, GPT-2's.
+pub fn gpt2() -> Encoding {
+    Encoding {
+        reference: tiktoken_rs::r50k_base_singleton(),
+        tokens: 50_256,
+    }
+}
+
+impl Encoding {
+    /// The ids of a text that has no special tokens.
+    pub fn encode(self, text: &str) -> Vec<u32> {
+        self.reference.encode_ordinary(text)
+    }
+
+    /// The bytes of every token, by id.
+    pub fn tokens(self) -> Vec<Vec<u8>> {
+        (0..self.tokens)
+            .map(|id| self.reference.decode_bytes(&[id]).unwrap())
+            .collect()
+    }
+}
+
+/// The pairs that make the tokens longer than a byte, in order of rank, as GGUF has them.
+pub fn merges(tokens: &[Vec<u8>]) -> Vec<String> {
     let ranks: HashMap<&[u8], usize> = tokens
         .iter()
         .enumerate()
@@ -30,10 +66,9 @@ pub fn merges(tokens: &[Vec<u8>]) -> Vec<(&[u8], &[u8])> {
         .enumerate()
         .filter(|(_, bytes)| bytes.len() > 1)
         .map(|(rank, bytes)| {
-            let split = last_split(bytes, |part| {
-                ranks.get(part).copied().filter(|&found| found < rank)
-            });
-            bytes.split_at(split)
+            let lower = |part: &[u8]| ranks.get(part).copied().filter(|&found| found < rank);
+            let (left, right) = bytes.split_at(last_split(bytes, lower));
+            format!("{} {}", spell(left), spell(right))
         })
         .collect()
 }
@@ -55,9 +90,11 @@ fn last_split(bytes: &[u8], rank: impl Fn(&[u8]) -> Option<usize>) -> usize {
 pub fn spell(bytes: &[u8]) -> String {
     bytes
         .iter()
-        .map(|&byte| alphabet()[usize::from(byte)])
+        .map(|&byte| ALPHABET[usize::from(byte)])
         .collect()
 }
+
+static ALPHABET: [char; 256] = alphabet();
 
 const fn alphabet() -> [char; 256] {
     let mut alphabet = ['\0'; 256];
