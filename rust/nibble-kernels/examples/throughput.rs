@@ -12,7 +12,10 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use nibble_kernels::{Activations, Cpu, Format, Kernels, Matrix, QuantizedActivations};
+use half::f16;
+use nibble_kernels::{
+    Activations, Cpu, Format, Kernels, KvRows, Matrix, QuantizedActivations, attend, quantize,
+};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -24,6 +27,9 @@ fn main() {
     let (threads, rows, cols) = (number(1), number(8192), number(3072));
     let only = arguments.next();
     println!("{threads} threads, {rows} x {cols}");
+    if only.is_none() {
+        Kernels::supported().iter().for_each(attention);
+    }
     println!("format set    inputs  GB/s (1)  GMAC/s (1)  GMAC/s (4)  GMAC/s (64)");
     for format in Format::ALL {
         if only.as_ref().is_some_and(|name| name != format.name()) {
@@ -58,7 +64,40 @@ fn main() {
     }
 }
 
-/// The shortest time of a product, over half a second of them.
+/// Attention of a group of three query heads over 2048 positions of 128 values, on one thread.
+fn attention(kernels: &Kernels) {
+    const DIM: usize = 128;
+    let floats = vec![0.5; 2048 * DIM];
+    let halves = vec![f16::from_f32(0.5); floats.len()];
+    let mut blocks = vec![0; Format::Q8_0.row_bytes(floats.len()).unwrap()];
+    quantize(Format::Q8_0, &floats, &mut blocks).unwrap();
+    let caches = [
+        ("F32", KvRows::F32(&floats), 4 * floats.len()),
+        ("F16", KvRows::F16(&halves), 2 * floats.len()),
+        ("Q8_0", KvRows::Q8_0(&blocks), blocks.len()),
+    ];
+    for (name, rows, bytes) in caches {
+        let mut out = [0.0; 3 * DIM];
+        let time = shortest(|| {
+            attend(
+                kernels,
+                &[0.1; 3 * DIM],
+                DIM,
+                0.1,
+                std::iter::once((rows, rows)),
+                &mut out,
+            )
+            .unwrap();
+        });
+        let set = kernels.instruction_set().name();
+        println!(
+            "attention {name:4} {set:6} {:9.1} GB/s",
+            2.0 * bytes as f64 / 1e9 / time
+        );
+    }
+}
+
+/// The shortest time of a product in seconds.
 fn seconds(cpu: &Cpu, weight: Matrix<'_>, q8: bool, tokens: usize) -> f64 {
     let cols = weight.cols();
     let values: Vec<f32> = (0..tokens * cols)
@@ -74,12 +113,19 @@ fn seconds(cpu: &Cpu, weight: Matrix<'_>, q8: bool, tokens: usize) -> f64 {
         },
     };
     let mut out = vec![0.0; tokens * weight.rows()];
+    shortest(|| {
+        cpu.matmul(weight, x, &mut out, &AtomicBool::new(false))
+            .unwrap()
+    })
+}
+
+/// The shortest time of `work` in seconds, over half a second.
+fn shortest(mut work: impl FnMut()) -> f64 {
     let begin = Instant::now();
     let mut shortest = f64::INFINITY;
     while begin.elapsed().as_secs_f64() < 0.5 {
         let start = Instant::now();
-        cpu.matmul(weight, x, &mut out, &AtomicBool::new(false))
-            .unwrap();
+        work();
         shortest = shortest.min(start.elapsed().as_secs_f64());
     }
     shortest

@@ -390,16 +390,16 @@ fn upper_halves(words: __m128i) -> __m256 {
     _mm256_cvtph_ps(_mm_shuffle_epi8(words, order))
 }
 
-/// The half-precision number at `p`.
+/// The two half-precision numbers at `p`, in lanes 0 and 1. Two, because a load of 32 bits begins a
+/// register anew, while one of 16 is compiled to an insertion that waits for what was there before.
 ///
 /// # Safety
-/// It can be read.
+/// They can be read.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-unsafe fn half_at(p: *const u8) -> f32 {
+unsafe fn two_halves(p: *const u8) -> __m128 {
     // SAFETY: promised by the caller.
-    let bits = unsafe { p.cast::<u16>().read_unaligned() };
-    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
+    _mm_cvtph_ps(unsafe { _mm_loadu_si32(p) })
 }
 
 /// The four bits of the codes of four 32-blocks, from their 16 bytes at `first` and every
@@ -592,13 +592,15 @@ impl Blocks for Q8_0 {
 #[inline]
 unsafe fn scales_and_minimums(block: *const u8) -> [(__m256, __m256); 2] {
     // SAFETY: promised by the caller.
-    let (d, dmin, words) = unsafe {
+    let (halves, words) = unsafe {
         (
-            half_at(block),
-            half_at(block.add(2)),
+            two_halves(block),
             block.add(4).cast::<[u32; 3]>().read_unaligned(),
         )
     };
+    let d = _mm256_broadcastss_ps(halves);
+    let minus_dmin = _mm_xor_ps(_mm_movehdup_ps(halves), _mm_set1_ps(-0.0));
+    let minus_dmin = _mm256_broadcastss_ps(minus_dmin);
     // Four packed numbers of 6 bits at a time; see `dequantize::scales_and_minimums`.
     const LOW_6: u32 = 0x3f3f_3f3f;
     const LOW_4: u32 = 0x0f0f_0f0f;
@@ -608,8 +610,8 @@ unsafe fn scales_and_minimums(block: *const u8) -> [(__m256, __m256); 2] {
     let scales = join(a & LOW_6, (c & LOW_4) | (a >> 2 & UPPER_2));
     let minimums = join(b & LOW_6, (c >> 4 & LOW_4) | (b >> 2 & UPPER_2));
     let float = |bytes: i64| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes)));
-    let scales = _mm256_mul_ps(float(scales), _mm256_set1_ps(d));
-    let minimums = _mm256_mul_ps(float(minimums), _mm256_set1_ps(-dmin));
+    let scales = _mm256_mul_ps(float(scales), d);
+    let minimums = _mm256_mul_ps(float(minimums), minus_dmin);
     [
         (
             _mm256_permute2f128_ps::<0x00>(scales, scales),
@@ -747,17 +749,17 @@ impl Blocks for Q6K {
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
     unsafe fn decode(block: *const u8) -> [Group; 2] {
-        // SAFETY: one block of 210 bytes.
-        let (d, scales) = unsafe {
+        // SAFETY: one block of 210 bytes: d follows the last two scales.
+        let (halves, scales) = unsafe {
             (
-                half_at(block.add(208)),
+                two_halves(block.add(206)),
                 _mm_loadu_si128(block.add(192).cast()),
             )
         };
+        let d = _mm256_broadcastss_ps(_mm_movehdup_ps(halves));
         // Scales of 16 values: those of the four first halves, then those of the second halves.
         let order = _mm_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15);
         let scales = _mm_shuffle_epi8(scales, order);
-        let d = _mm256_set1_ps(d);
         let first = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(scales));
         let second = _mm256_cvtepi8_epi32(_mm_unpackhi_epi64(scales, scales));
         let first = _mm256_mul_ps(first, d);
@@ -870,20 +872,30 @@ fn matmul_f32(format: Format, weights: &[u8], x: &[f32], cols: usize, mut out: T
 /// [`crate::dequantize()`], unchecked, with the vectors of this instruction set.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn unpack(format: Format, bytes: &[u8], out: &mut [f32]) {
-    if format == Format::F16 {
-        let (halves, rest) = bytes.as_chunks::<16>();
-        let (eights, out) = out.as_chunks_mut::<8>();
-        for (halves, out) in halves.iter().zip(eights) {
-            // SAFETY: 16 bytes in, 32 bytes out.
-            unsafe {
-                let halves = _mm_loadu_si128(halves.as_ptr().cast());
-                _mm256_storeu_ps(out.as_mut_ptr(), _mm256_cvtph_ps(halves));
+    match format {
+        Format::F16 => {
+            let (eights, rest) = bytes.as_chunks::<16>();
+            let (outs, rest_out) = out.as_chunks_mut::<8>();
+            for (halves, out) in eights.iter().zip(outs) {
+                // SAFETY: 16 bytes in, 32 bytes out.
+                unsafe { widen(halves.as_ptr(), out.as_mut_ptr()) };
             }
+            dequantize_blocks(format, rest, rest_out);
         }
-        dequantize_blocks(format, rest, out);
-    } else {
-        dequantize_blocks(format, bytes, out);
+        Format::Q8_0 => q8_0_to_f32(bytes, out),
+        _ => dequantize_blocks(format, bytes, out),
     }
+}
+
+/// Converts eight half-precision numbers.
+///
+/// # Safety
+/// 16 bytes can be read, and 8 numbers written.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+unsafe fn widen(halves: *const u8, out: *mut f32) {
+    // SAFETY: promised by the caller.
+    unsafe { _mm256_storeu_ps(out, _mm256_cvtph_ps(_mm_loadu_si128(halves.cast()))) };
 }
 
 /// `count` vectors that begin every `stride` values.
@@ -1037,10 +1049,7 @@ fn f16_to_f32(x: &[f16], out: &mut [f32]) {
     let (outs, rest_out) = out.as_chunks_mut::<8>();
     for (x, out) in eights.iter().zip(outs) {
         // SAFETY: 16 bytes in, 32 bytes out.
-        unsafe {
-            let x = _mm_loadu_si128(x.as_ptr().cast());
-            _mm256_storeu_ps(out.as_mut_ptr(), _mm256_cvtph_ps(x));
-        }
+        unsafe { widen(x.as_ptr().cast(), out.as_mut_ptr()) };
     }
     for (x, out) in rest.iter().zip(rest_out) {
         *out = x.to_f32();
@@ -1049,7 +1058,19 @@ fn f16_to_f32(x: &[f16], out: &mut [f32]) {
 
 #[target_feature(enable = "avx2,fma,f16c")]
 fn q8_0_to_f32(blocks: &[u8], out: &mut [f32]) {
-    dequantize_blocks(Format::Q8_0, blocks, out);
+    let (blocks, _) = blocks.as_chunks::<34>();
+    let (outs, _) = out.as_chunks_mut::<32>();
+    for (block, out) in blocks.iter().zip(outs) {
+        // SAFETY: the scale and 32 codes in, 32 numbers out.
+        unsafe {
+            let scale = _mm256_broadcastss_ps(two_halves(block.as_ptr()));
+            for i in [0, 8, 16, 24] {
+                let codes = _mm_loadl_epi64(block.as_ptr().add(2 + i).cast());
+                let codes = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes));
+                _mm256_storeu_ps(out.as_mut_ptr().add(i), _mm256_mul_ps(codes, scale));
+            }
+        }
+    }
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

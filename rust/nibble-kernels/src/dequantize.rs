@@ -192,24 +192,35 @@ fn q5_k(block: &[u8; 176], out: &mut [f32; 256]) {
     }
 }
 
-/// The 6-bit code of value `i` of a Q6_K block. Each half of 128 values has 64 bytes of low nibbles
-/// (values 0..64 in the low, 64..128 in the high nibbles) and 32 bytes of upper bits (two for each
-/// quarter of 32 values, the first quarter lowest).
+/// The codes of a Q6_K block. Each half of 128 values has 64 bytes of low nibbles (values 0..64 in
+/// the low, 64..128 in the high nibbles) and 32 bytes of upper bits (two for each quarter of 32
+/// values, the first quarter lowest).
 #[inline(always)]
-pub(crate) fn code_6bit(block: &[u8; 210], i: usize) -> u8 {
-    let (half, quarter, l) = (i / 128, i % 128 / 32, i % 32);
-    let low = block[64 * half + 32 * (quarter % 2) + l] >> (4 * (quarter / 2)) & 15;
-    let high = block[128 + 32 * half + l] >> (2 * quarter) & 3;
-    low | high << 4
+pub(crate) fn codes_6bit(block: &[u8; 210]) -> [u8; 256] {
+    let mut codes = [0; 256];
+    for half in 0..2 {
+        for quarter in 0..4 {
+            for i in 0..32 {
+                let nibbles = block[64 * half + 32 * (quarter % 2) + i];
+                let upper = block[128 + 32 * half + i];
+                codes[128 * half + 32 * quarter + i] =
+                    (nibbles >> (4 * (quarter / 2)) & 15) | (upper >> (2 * quarter) & 3) << 4;
+            }
+        }
+    }
+    codes
 }
 
 /// `u8 ql[128], qh[64]; i8 scales[16]; f16 d`: value `i` is `d * scales[i / 16] * (code - 32)`.
 #[inline(always)]
 fn q6_k(block: &[u8; 210], out: &mut [f32; 256]) {
     let d = f16_at(block, 208);
-    for (i, out) in out.iter_mut().enumerate() {
-        let scale = f32::from(block[192 + i / 16] as i8);
-        *out = d * scale * (i32::from(code_6bit(block, i)) - 32) as f32;
+    let codes = codes_6bit(block);
+    for s in 0..16 {
+        let scale = d * f32::from(block[192 + s] as i8);
+        for i in 16 * s..16 * (s + 1) {
+            out[i] = scale * (i32::from(codes[i]) - 32) as f32;
+        }
     }
 }
 

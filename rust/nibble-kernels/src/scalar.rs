@@ -9,7 +9,9 @@
 use half::f16;
 
 use crate::activations::{GROUP_LEN, Q8Row, Q8Rows, SCALE_LEN, SUM_LEN, interleaved};
-use crate::dequantize::{array_at, code_6bit, codes_5bit, dequantize, f16_at, scales_and_minimums};
+use crate::dequantize::{
+    array_at, codes_5bit, codes_6bit, dequantize, f16_at, scales_and_minimums,
+};
 use crate::format::Format;
 use crate::kernels::{InstructionSet, MatmulQ8, Table};
 use crate::tile::TileMut;
@@ -177,12 +179,13 @@ fn dot_q6_k(row: &[u8], x: Q8Row<'_>) -> f32 {
     let mut total = 0.0;
     for (b, block) in blocks.iter().enumerate() {
         let d = f16_at(block, 208);
+        let weights = codes_6bit(block);
         for s in 0..8 {
             let codes = x.block(8 * b + s);
             let mut dot = 0;
             for (i, code) in codes.iter().enumerate() {
                 let scale = i32::from(block[192 + 2 * s + i / 16] as i8);
-                let weight = i32::from(code_6bit(block, 32 * s + i)) - 32;
+                let weight = i32::from(weights[32 * s + i]) - 32;
                 dot += scale * weight * i32::from(*code);
             }
             total += x.scales[8 * b + s] * d * dot as f32;
