@@ -30,6 +30,10 @@ pub(crate) const GROUP_LEN: usize = 128;
 /// The sums are `scale * (sum of the 16 codes)`, in the order of those lanes: first halves of the
 /// four blocks, then second halves.
 ///
+/// A batch may carry a second set of rows that hold what the first leaves over, quantized in the same
+/// way: 16 bits a value in two products of 8 bits, see
+/// [`quantize_with_residual`](Self::quantize_with_residual).
+///
 /// The buffers grow and never shrink: keep one and quantize into it again.
 #[derive(Debug, Default)]
 pub struct QuantizedActivations {
@@ -38,6 +42,9 @@ pub struct QuantizedActivations {
     sums: Vec<f32>,
     rows: usize,
     cols: usize,
+    has_residual: bool,
+    /// What the codes leave over of one row.
+    rest: Vec<f32>,
 }
 
 impl QuantizedActivations {
@@ -58,6 +65,49 @@ impl QuantizedActivations {
         x: &[f32],
         cols: usize,
     ) -> Result<(), KernelError> {
+        self.resize(x, cols, 1)?;
+        self.quantize_rows(kernels, x);
+        self.has_residual = false;
+        Ok(())
+    }
+
+    /// As [`quantize`](Self::quantize), with a second code for what the first leaves over of each
+    /// value. Products with such a batch are the sum of two, and about as exact as in half
+    /// precision.
+    ///
+    /// # Errors
+    /// As [`quantize`](Self::quantize).
+    pub fn quantize_with_residual(
+        &mut self,
+        kernels: &Kernels,
+        x: &[f32],
+        cols: usize,
+    ) -> Result<(), KernelError> {
+        self.resize(x, cols, 2)?;
+        self.quantize_rows(kernels, x);
+        let mut rest = std::mem::take(&mut self.rest);
+        rest.resize(cols, 0.0);
+        for (index, x) in x.chunks_exact(cols).enumerate() {
+            let row = self.view().row(index);
+            for (block, (rest, x)) in rest
+                .chunks_mut(SCALE_LEN)
+                .zip(x.chunks(SCALE_LEN))
+                .enumerate()
+            {
+                let scale = row.scales[block];
+                for ((rest, x), code) in rest.iter_mut().zip(x).zip(row.block(block)) {
+                    *rest = x - f32::from(code) * scale;
+                }
+            }
+            self.quantize_row(kernels, &rest, self.rows + index);
+        }
+        self.rest = rest;
+        self.has_residual = true;
+        Ok(())
+    }
+
+    /// Makes room for `planes` codes of each value of `x`.
+    fn resize(&mut self, x: &[f32], cols: usize, planes: usize) -> Result<(), KernelError> {
         if cols == 0 || !cols.is_multiple_of(SCALE_LEN) {
             let expected = cols.next_multiple_of(SCALE_LEN).max(SCALE_LEN);
             return Err(KernelError::Shape {
@@ -77,16 +127,27 @@ impl QuantizedActivations {
         self.rows = x.len() / cols;
         self.cols = cols;
         let padded = cols.next_multiple_of(GROUP_LEN);
-        grow(&mut self.codes, self.rows * padded);
-        grow(&mut self.scales, self.rows * (padded / SCALE_LEN));
-        grow(&mut self.sums, self.rows * (padded / SUM_LEN));
-        let codes = self.codes.chunks_exact_mut(padded);
-        let scales = self.scales.chunks_exact_mut(padded / SCALE_LEN);
-        let sums = self.sums.chunks_exact_mut(padded / SUM_LEN);
-        for (((x, codes), scales), sums) in x.chunks_exact(cols).zip(codes).zip(scales).zip(sums) {
-            kernels.quantize_row(x, codes, scales, sums);
-        }
+        grow(&mut self.codes, planes * self.rows * padded);
+        grow(&mut self.scales, planes * self.rows * (padded / SCALE_LEN));
+        grow(&mut self.sums, planes * self.rows * (padded / SUM_LEN));
         Ok(())
+    }
+
+    fn quantize_rows(&mut self, kernels: &Kernels, x: &[f32]) {
+        for (index, x) in x.chunks_exact(self.cols).enumerate() {
+            self.quantize_row(kernels, x, index);
+        }
+    }
+
+    fn quantize_row(&mut self, kernels: &Kernels, x: &[f32], index: usize) {
+        let padded = self.cols.next_multiple_of(GROUP_LEN);
+        let part = |unit: usize| index * padded / unit..(index + 1) * padded / unit;
+        kernels.quantize_row(
+            x,
+            &mut self.codes[part(1)],
+            &mut self.scales[part(SCALE_LEN)],
+            &mut self.sums[part(SUM_LEN)],
+        );
     }
 
     /// Rows of the batch (tokens).
@@ -115,13 +176,23 @@ impl QuantizedActivations {
     }
 
     pub(crate) fn view(&self) -> Q8Rows<'_> {
+        self.rows_from(0)
+    }
+
+    /// What the rows of [`view`](Self::view) leave over, where the batch was quantized so.
+    pub(crate) fn residual(&self) -> Option<Q8Rows<'_>> {
+        self.has_residual.then(|| self.rows_from(self.rows))
+    }
+
+    fn rows_from(&self, first: usize) -> Q8Rows<'_> {
         let padded = self.cols.next_multiple_of(GROUP_LEN);
+        let part = |unit: usize| first * padded / unit..(first + self.rows) * padded / unit;
         Q8Rows {
             rows: self.rows,
             padded,
-            codes: &self.codes[..self.rows * padded],
-            scales: &self.scales[..self.rows * (padded / SCALE_LEN)],
-            sums: &self.sums[..self.rows * (padded / SUM_LEN)],
+            codes: &self.codes[part(1)],
+            scales: &self.scales[part(SCALE_LEN)],
+            sums: &self.sums[part(SUM_LEN)],
         }
     }
 }
@@ -161,6 +232,11 @@ impl<'a> Q8Rows<'a> {
     /// Rows (tokens).
     pub(crate) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Codes of a row, with those that pad it to whole groups.
+    pub(crate) fn padded_cols(&self) -> usize {
+        self.padded
     }
 
     /// The rows `first..first + count`, which must exist.

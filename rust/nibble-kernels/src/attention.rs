@@ -216,23 +216,3 @@ pub fn attend<'a>(
 const _: () = {
     assert!(TILE_VALUES / MAX_HEAD_DIM >= 1);
 };
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_positions_give_zero() {
-        let mut out = [1.0; 4];
-        attend(
-            &Kernels::scalar(),
-            &[1.0; 4],
-            4,
-            1.0,
-            std::iter::empty(),
-            &mut out,
-        )
-        .unwrap();
-        assert_eq!(out, [0.0; 4]);
-    }
-}

@@ -10,6 +10,11 @@ use crate::matrix::Matrix;
 use crate::pool::ThreadPool;
 use crate::tile::{Output, TileMut};
 
+/// Tokens that share one decoding of the weights, at most.
+const TOKENS: usize = 32;
+/// Rows whose weights stay in the first cache from one product to the next.
+const STRIP: usize = 16;
+
 /// Kernels and the threads to run them on.
 pub struct Cpu {
     kernels: Kernels,
@@ -138,8 +143,6 @@ impl Cpu {
     /// How to cut a product into items: so small that a cancel is seen soon and threads finish
     /// together, and so large that handing them out costs nothing.
     fn plan(&self, rows: usize, tokens: usize, cols: usize) -> Plan {
-        /// Tokens that share one decoding of the weights, at most.
-        const TOKENS: usize = 32;
         /// Rows that share one pass over the activations.
         const ROWS: usize = 16;
         /// Multiply-adds of an item: 0.2 ms at 20 per nanosecond.
@@ -195,8 +198,14 @@ impl Plan {
 
 /// Activations whose shape fits the weights.
 enum Inputs<'a> {
-    F32 { values: &'a [f32], cols: usize },
-    Q8(Q8Rows<'a>),
+    F32 {
+        values: &'a [f32],
+        cols: usize,
+    },
+    Q8 {
+        rows: Q8Rows<'a>,
+        residual: Option<Q8Rows<'a>>,
+    },
 }
 
 impl<'a> Inputs<'a> {
@@ -223,7 +232,10 @@ impl<'a> Inputs<'a> {
                 if !weight.format().takes_q8() {
                     return Err(KernelError::NeedsF32Activations(weight.format()));
                 }
-                Ok(Inputs::Q8(x.view()))
+                Ok(Inputs::Q8 {
+                    rows: x.view(),
+                    residual: x.residual(),
+                })
             }
         }
     }
@@ -231,18 +243,19 @@ impl<'a> Inputs<'a> {
     fn tokens(&self) -> usize {
         match self {
             Inputs::F32 { values, cols } => values.len() / cols,
-            Inputs::Q8(x) => x.rows(),
+            Inputs::Q8 { rows, .. } => rows.rows(),
         }
     }
 
-    /// The product of `weights`, whole rows of `weight`, with some of the tokens.
+    /// The product of `weights`, whole rows of `weight`, with some of the tokens, at most
+    /// [`TOKENS`].
     fn multiply(
         &self,
         kernels: &Kernels,
         weight: Matrix<'_>,
         weights: &[u8],
         tokens: Range<usize>,
-        tile: TileMut<'_>,
+        mut tile: TileMut<'_>,
     ) {
         match self {
             Inputs::F32 { values, cols } => {
@@ -251,10 +264,65 @@ impl<'a> Inputs<'a> {
                     .unwrap_or_default();
                 kernels.matmul_f32(weight.format(), weights, x, *cols, tile);
             }
-            Inputs::Q8(x) => {
-                let x = x.slice(tokens.start, tokens.len());
-                let done = kernels.matmul_q8(weight.format(), weights, x, tile);
-                debug_assert!(done.is_ok(), "`new` checked the format");
+            Inputs::Q8 { rows, residual } => {
+                let x = rows.slice(tokens.start, tokens.len());
+                let product = |weights: &[u8], x: Q8Rows<'_>, tile: TileMut<'_>| {
+                    let done = kernels.matmul_q8(weight.format(), weights, x, tile);
+                    debug_assert!(done.is_ok(), "`new` checked the format");
+                };
+                let Some(residual) = residual else {
+                    return product(weights, x, tile);
+                };
+                let residual = residual.slice(tokens.start, tokens.len());
+                let row_bytes = weights.len() / tile.rows().max(1);
+                let mut sums = [0.0; STRIP * TOKENS];
+                for (strip, weights) in weights.chunks(STRIP * row_bytes).enumerate() {
+                    let rows = weights.len() / row_bytes;
+                    let mut tile = tile.part(strip * STRIP..strip * STRIP + rows);
+                    product(weights, x, tile.part(0..rows));
+                    let sums = sums.get_mut(..tokens.len() * rows).unwrap_or_default();
+                    product(weights, residual, TileMut::of_rows(sums, rows));
+                    for (token, sums) in sums.chunks_exact(rows).enumerate() {
+                        for (row, sum) in sums.iter().enumerate() {
+                            tile.add(token, row, *sum);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every number is computed once, and no item keeps a cancel waiting.
+    #[test]
+    fn plans_cover_the_output_with_small_items() {
+        for threads in [1, 2, 8] {
+            let cpu = Cpu::new(threads);
+            for tokens in [1, 2, 31, 32, 33, 64, 65, 500, 512] {
+                for (rows, cols) in [(1, 32), (7, 576), (576, 576), (3000, 3072), (500, 8192)] {
+                    let plan = cpu.plan(rows, tokens, cols);
+                    let mut covered = vec![0; tokens * rows];
+                    for item in 0..plan.items() {
+                        let (tokens, rows_of_item) = plan.item(item);
+                        assert!(tokens.len() * rows_of_item.len() * cols <= 4 << 20);
+                        for token in tokens {
+                            for row in rows_of_item.clone() {
+                                covered[token * rows + row] += 1;
+                            }
+                        }
+                    }
+                    assert!(
+                        covered.iter().all(|times| *times == 1),
+                        "{tokens} x {rows} x {cols}"
+                    );
+                    if tokens * rows * cols > threads << 20 {
+                        assert!(plan.items() >= 4 * threads, "{tokens} x {rows} x {cols}");
+                    }
+                }
             }
         }
     }

@@ -29,6 +29,14 @@ pub fn dequantize(format: Format, bytes: &[u8], out: &mut [f32]) -> Result<(), K
         });
     };
     KernelError::check("bytes", expected, bytes.len())?;
+    dequantize_blocks(format, bytes, out);
+    Ok(())
+}
+
+/// [`dequantize`] without its checks: what exceeds the shorter of the two is left alone. Inlined, so
+/// that kernels can have it compiled for their instructions.
+#[inline(always)]
+pub(crate) fn dequantize_blocks(format: Format, bytes: &[u8], out: &mut [f32]) {
     match format {
         Format::F32 => each_block(bytes, out, |b, out: &mut [f32; 1]| {
             out[0] = f32::from_le_bytes(*b)
@@ -48,10 +56,10 @@ pub fn dequantize(format: Format, bytes: &[u8], out: &mut [f32]) -> Result<(), K
         Format::Q5K => each_block(bytes, out, q5_k),
         Format::Q6K => each_block(bytes, out, q6_k),
     }
-    Ok(())
 }
 
 /// Calls `block` for each block of `BYTES` bytes and the `LEN` values that it becomes.
+#[inline(always)]
 fn each_block<const BYTES: usize, const LEN: usize>(
     bytes: &[u8],
     out: &mut [f32],
@@ -65,12 +73,14 @@ fn each_block<const BYTES: usize, const LEN: usize>(
 }
 
 /// The half-precision number at `offset`.
+#[inline(always)]
 pub(crate) fn f16_at(block: &[u8], offset: usize) -> f32 {
     f16::from_le_bytes([block[offset], block[offset + 1]]).to_f32()
 }
 
 /// `f16 d; u8 qs[16]`: value `i` is `d * (low nibble of qs[i] - 8)`, value `16 + i` the same with
 /// the high nibble.
+#[inline(always)]
 fn q4_0(block: &[u8; 18], out: &mut [f32; 32]) {
     let d = f16_at(block, 0);
     for i in 0..16 {
@@ -81,6 +91,7 @@ fn q4_0(block: &[u8; 18], out: &mut [f32; 32]) {
 }
 
 /// `f16 d, m; u8 qs[16]`: as Q4_0, but `d * nibble + m`.
+#[inline(always)]
 fn q4_1(block: &[u8; 20], out: &mut [f32; 32]) {
     let (d, m) = (f16_at(block, 0), f16_at(block, 2));
     for i in 0..16 {
@@ -92,6 +103,7 @@ fn q4_1(block: &[u8; 20], out: &mut [f32; 32]) {
 
 /// The 32 codes of 5 bits of Q5_0 and Q5_1: four low bits as in Q4_0, and the fifth of value `i` is
 /// bit `i` of the word `high`.
+#[inline(always)]
 pub(crate) fn codes_5bit(high: &[u8; 4], low: &[u8; 16]) -> [u8; 32] {
     let high = u32::from_le_bytes(*high);
     let mut codes = [0; 32];
@@ -103,6 +115,7 @@ pub(crate) fn codes_5bit(high: &[u8; 4], low: &[u8; 16]) -> [u8; 32] {
 }
 
 /// `f16 d; u8 qh[4], qs[16]`: `d * (code - 16)`.
+#[inline(always)]
 fn q5_0(block: &[u8; 22], out: &mut [f32; 32]) {
     let d = f16_at(block, 0);
     let codes = codes_5bit(array_at(block, 2), array_at(block, 6));
@@ -112,6 +125,7 @@ fn q5_0(block: &[u8; 22], out: &mut [f32; 32]) {
 }
 
 /// `f16 d, m; u8 qh[4], qs[16]`: `d * code + m`.
+#[inline(always)]
 fn q5_1(block: &[u8; 24], out: &mut [f32; 32]) {
     let (d, m) = (f16_at(block, 0), f16_at(block, 2));
     let codes = codes_5bit(array_at(block, 4), array_at(block, 8));
@@ -121,6 +135,7 @@ fn q5_1(block: &[u8; 24], out: &mut [f32; 32]) {
 }
 
 /// `f16 d; i8 qs[32]`: `d * q`.
+#[inline(always)]
 fn q8_0(block: &[u8; 34], out: &mut [f32; 32]) {
     let d = f16_at(block, 0);
     for (out, q) in out.iter_mut().zip(&block[2..]) {
@@ -131,6 +146,7 @@ fn q8_0(block: &[u8; 34], out: &mut [f32; 32]) {
 /// The eight scales and the eight minimums, of 6 bits each, that Q4_K and Q5_K pack into 12 bytes:
 /// the first four of each in the low bits of bytes 0..4 and 4..8, the last four with their low
 /// nibbles in bytes 8..12 and their upper two bits on top of the first eight bytes.
+#[inline(always)]
 pub(crate) fn scales_and_minimums(packed: &[u8; 12]) -> ([u8; 8], [u8; 8]) {
     let (mut scales, mut minimums) = ([0; 8], [0; 8]);
     for i in 0..4 {
@@ -145,6 +161,7 @@ pub(crate) fn scales_and_minimums(packed: &[u8; 12]) -> ([u8; 8], [u8; 8]) {
 /// `f16 d, dmin; u8 scales[12], qs[128]`: eight sub-blocks of 32. Sub-blocks `2c` and `2c + 1` are
 /// the low and the high nibbles of `qs[32 * c..]`. A value is `(d * scale) * nibble - dmin *
 /// minimum`.
+#[inline(always)]
 fn q4_k(block: &[u8; 144], out: &mut [f32; 256]) {
     let (d, dmin) = (f16_at(block, 0), f16_at(block, 2));
     let (scales, minimums) = scales_and_minimums(array_at(block, 4));
@@ -160,6 +177,7 @@ fn q4_k(block: &[u8; 144], out: &mut [f32; 256]) {
 
 /// `f16 d, dmin; u8 scales[12], qh[32], qs[128]`: as Q4_K, with the fifth bit of value `i` of
 /// sub-block `s` in bit `s` of `qh[i]`.
+#[inline(always)]
 fn q5_k(block: &[u8; 176], out: &mut [f32; 256]) {
     let (d, dmin) = (f16_at(block, 0), f16_at(block, 2));
     let (scales, minimums) = scales_and_minimums(array_at(block, 4));
@@ -174,26 +192,40 @@ fn q5_k(block: &[u8; 176], out: &mut [f32; 256]) {
     }
 }
 
-/// The 6-bit code of value `i` of a Q6_K block. Each half of 128 values has 64 bytes of low nibbles
-/// (values 0..64 in the low, 64..128 in the high nibbles) and 32 bytes of upper bits (two for each
-/// quarter of 32 values, the first quarter lowest).
-pub(crate) fn code_6bit(block: &[u8; 210], i: usize) -> u8 {
-    let (half, quarter, l) = (i / 128, i % 128 / 32, i % 32);
-    let low = block[64 * half + 32 * (quarter % 2) + l] >> (4 * (quarter / 2)) & 15;
-    let high = block[128 + 32 * half + l] >> (2 * quarter) & 3;
-    low | high << 4
+/// The codes of a Q6_K block. Each half of 128 values has 64 bytes of low nibbles (values 0..64 in
+/// the low, 64..128 in the high nibbles) and 32 bytes of upper bits (two for each quarter of 32
+/// values, the first quarter lowest).
+#[inline(always)]
+pub(crate) fn codes_6bit(block: &[u8; 210]) -> [u8; 256] {
+    let mut codes = [0; 256];
+    for half in 0..2 {
+        for quarter in 0..4 {
+            for i in 0..32 {
+                let nibbles = block[64 * half + 32 * (quarter % 2) + i];
+                let upper = block[128 + 32 * half + i];
+                codes[128 * half + 32 * quarter + i] =
+                    (nibbles >> (4 * (quarter / 2)) & 15) | (upper >> (2 * quarter) & 3) << 4;
+            }
+        }
+    }
+    codes
 }
 
 /// `u8 ql[128], qh[64]; i8 scales[16]; f16 d`: value `i` is `d * scales[i / 16] * (code - 32)`.
+#[inline(always)]
 fn q6_k(block: &[u8; 210], out: &mut [f32; 256]) {
     let d = f16_at(block, 208);
-    for (i, out) in out.iter_mut().enumerate() {
-        let scale = f32::from(block[192 + i / 16] as i8);
-        *out = d * scale * (i32::from(code_6bit(block, i)) - 32) as f32;
+    let codes = codes_6bit(block);
+    for s in 0..16 {
+        let scale = d * f32::from(block[192 + s] as i8);
+        for i in 16 * s..16 * (s + 1) {
+            out[i] = scale * (i32::from(codes[i]) - 32) as f32;
+        }
     }
 }
 
 /// The `N` bytes of `block` at `offset`, which must lie inside.
+#[inline(always)]
 pub(crate) fn array_at<const N: usize>(block: &[u8], offset: usize) -> &[u8; N] {
     match block[offset..].first_chunk() {
         Some(array) => array,

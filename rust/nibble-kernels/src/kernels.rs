@@ -37,8 +37,9 @@ impl InstructionSet {
 /// on the other rows nor on the other tokens.
 pub(crate) type MatmulQ8 = unsafe fn(weights: &[u8], x: Q8Rows<'_>, out: TileMut<'_>);
 
-/// As [`MatmulQ8`], with `f32` activations: rows of `cols` values.
-pub(crate) type MatmulF32 = unsafe fn(weights: &[u8], x: &[f32], cols: usize, out: TileMut<'_>);
+/// As [`MatmulQ8`], for every format, with `f32` activations: rows of `cols` values.
+pub(crate) type MatmulF32 =
+    unsafe fn(format: Format, weights: &[u8], x: &[f32], cols: usize, out: TileMut<'_>);
 
 /// Quantizes `x` (whole blocks of 32) to `codes`, `scales` and `sums` of a row that is padded to
 /// groups of 128; see [`crate::QuantizedActivations`].
@@ -52,7 +53,7 @@ pub(crate) struct Table {
     /// The product with 8-bit activations, for the formats of [`Format::takes_q8`].
     pub(crate) matmul_q8: fn(Format) -> Option<MatmulQ8>,
     /// The product with `f32` activations.
-    pub(crate) matmul_f32: fn(Format) -> MatmulF32,
+    pub(crate) matmul_f32: MatmulF32,
     /// Quantizes a row of activations.
     pub(crate) quantize_row: QuantizeRow,
     /// `out[i] = x[i]`.
@@ -97,7 +98,14 @@ impl Kernels {
 
     /// All that this CPU can run, slowest first.
     pub fn supported() -> Vec<Kernels> {
-        vec![Kernels::scalar()]
+        let mut all = vec![Kernels::scalar()];
+        #[cfg(target_arch = "x86_64")]
+        if crate::avx2::is_supported() {
+            all.push(Kernels {
+                table: &crate::avx2::TABLE,
+            });
+        }
+        all
     }
 
     /// The instruction set.
@@ -130,7 +138,7 @@ impl Kernels {
         out: TileMut<'_>,
     ) {
         // SAFETY: as in `matmul_q8`.
-        unsafe { (self.table.matmul_f32)(format)(weights, x, cols, out) }
+        unsafe { (self.table.matmul_f32)(format, weights, x, cols, out) }
     }
 
     pub(crate) fn quantize_row(

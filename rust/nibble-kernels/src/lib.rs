@@ -8,6 +8,8 @@
 
 mod activations;
 mod attention;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod cpu;
 mod dequantize;
 mod error;

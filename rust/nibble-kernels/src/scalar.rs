@@ -9,9 +9,11 @@
 use half::f16;
 
 use crate::activations::{GROUP_LEN, Q8Row, Q8Rows, SCALE_LEN, SUM_LEN, interleaved};
-use crate::dequantize::{array_at, code_6bit, codes_5bit, dequantize, f16_at, scales_and_minimums};
+use crate::dequantize::{
+    array_at, codes_5bit, codes_6bit, dequantize, f16_at, scales_and_minimums,
+};
 use crate::format::Format;
-use crate::kernels::{InstructionSet, MatmulF32, MatmulQ8, Table};
+use crate::kernels::{InstructionSet, MatmulQ8, Table};
 use crate::tile::TileMut;
 
 pub(crate) static TABLE: Table = Table {
@@ -177,12 +179,13 @@ fn dot_q6_k(row: &[u8], x: Q8Row<'_>) -> f32 {
     let mut total = 0.0;
     for (b, block) in blocks.iter().enumerate() {
         let d = f16_at(block, 208);
+        let weights = codes_6bit(block);
         for s in 0..8 {
             let codes = x.block(8 * b + s);
             let mut dot = 0;
             for (i, code) in codes.iter().enumerate() {
                 let scale = i32::from(block[192 + 2 * s + i / 16] as i8);
-                let weight = i32::from(code_6bit(block, 32 * s + i)) - 32;
+                let weight = i32::from(weights[32 * s + i]) - 32;
                 dot += scale * weight * i32::from(*code);
             }
             total += x.scales[8 * b + s] * d * dot as f32;
@@ -191,24 +194,14 @@ fn dot_q6_k(row: &[u8], x: Q8Row<'_>) -> f32 {
     total
 }
 
-pub(crate) fn matmul_f32(format: Format) -> MatmulF32 {
-    match format {
-        Format::F32 => |w, x, cols, out| each_row_f32(Format::F32, w, x, cols, out),
-        Format::F16 => |w, x, cols, out| each_row_f32(Format::F16, w, x, cols, out),
-        Format::BF16 => |w, x, cols, out| each_row_f32(Format::BF16, w, x, cols, out),
-        Format::Q4_0 => |w, x, cols, out| each_row_f32(Format::Q4_0, w, x, cols, out),
-        Format::Q4_1 => |w, x, cols, out| each_row_f32(Format::Q4_1, w, x, cols, out),
-        Format::Q5_0 => |w, x, cols, out| each_row_f32(Format::Q5_0, w, x, cols, out),
-        Format::Q5_1 => |w, x, cols, out| each_row_f32(Format::Q5_1, w, x, cols, out),
-        Format::Q8_0 => |w, x, cols, out| each_row_f32(Format::Q8_0, w, x, cols, out),
-        Format::Q4K => |w, x, cols, out| each_row_f32(Format::Q4K, w, x, cols, out),
-        Format::Q5K => |w, x, cols, out| each_row_f32(Format::Q5K, w, x, cols, out),
-        Format::Q6K => |w, x, cols, out| each_row_f32(Format::Q6K, w, x, cols, out),
-    }
-}
-
 /// Dequantizes a row in pieces and sums in double precision: exact enough to judge others by.
-fn each_row_f32(format: Format, weights: &[u8], x: &[f32], cols: usize, mut out: TileMut<'_>) {
+pub(crate) fn matmul_f32(
+    format: Format,
+    weights: &[u8],
+    x: &[f32],
+    cols: usize,
+    mut out: TileMut<'_>,
+) {
     const PIECE: usize = 256;
     let row_bytes = weights.len() / out.rows();
     let piece_bytes = PIECE / format.block_len() * format.block_bytes();

@@ -67,11 +67,33 @@ pub(crate) struct TileMut<'a> {
 impl TileMut<'_> {
     /// A tile of one token that covers `out`.
     pub(crate) fn of_row(out: &mut [f32]) -> TileMut<'_> {
+        let rows = out.len();
+        TileMut::of_rows(out, rows)
+    }
+
+    /// A tile that covers `out`, of as many tokens as there are whole runs of `rows` in it.
+    pub(crate) fn of_rows(out: &mut [f32], rows: usize) -> TileMut<'_> {
         TileMut {
             base: out.as_mut_ptr(),
-            stride: out.len(),
-            tokens: 1,
-            rows: out.len(),
+            stride: rows,
+            tokens: out.len() / rows.max(1),
+            rows,
+            borrow: PhantomData,
+        }
+    }
+
+    /// The part of all tokens that belongs to `rows`. Panics outside the tile.
+    pub(crate) fn part(&mut self, rows: Range<usize>) -> TileMut<'_> {
+        assert!(
+            rows.start <= rows.end && rows.end <= self.rows,
+            "outside the tile"
+        );
+        TileMut {
+            // SAFETY: `rows` lies inside the rectangle, and the tile is borrowed as long as its part.
+            base: unsafe { self.base.add(rows.start) },
+            stride: self.stride,
+            tokens: self.tokens,
+            rows: rows.len(),
             borrow: PhantomData,
         }
     }

@@ -325,3 +325,20 @@ impl Error {
         }
     }
 }
+
+impl From<nibble_kernels::KernelError> for Error {
+    fn from(error: nibble_kernels::KernelError) -> Error {
+        match error {
+            nibble_kernels::KernelError::Cancelled => Error::Cancelled,
+            other => Error::Internal {
+                what: other.to_string(),
+            },
+        }
+    }
+}
+
+impl From<nibble_kernels::Cancelled> for Error {
+    fn from(_: nibble_kernels::Cancelled) -> Error {
+        Error::Cancelled
+    }
+}

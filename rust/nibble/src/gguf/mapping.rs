@@ -31,10 +31,7 @@ enum Bytes {
 impl Mapping {
     /// Maps a whole file.
     pub(super) fn open(path: &Path) -> Result<Mapping> {
-        let io_error = |source| Error::Io {
-            file: path.to_path_buf(),
-            source,
-        };
+        let io_error = |source| io_error(path, source);
         // Before it is opened, because opening a FIFO would wait for a writer.
         let metadata = std::fs::metadata(path).map_err(io_error)?;
         check_regular(&metadata).map_err(io_error)?;
@@ -51,10 +48,7 @@ impl Mapping {
         length: u64,
         name: &Path,
     ) -> Result<Mapping> {
-        let io_error = |source| Error::Io {
-            file: name.to_path_buf(),
-            source,
-        };
+        let io_error = |source| io_error(name, source);
         let metadata = descriptor.metadata().map_err(io_error)?;
         check_regular(&metadata).map_err(io_error)?;
         let available = metadata.len().saturating_sub(offset);
@@ -80,10 +74,7 @@ impl Mapping {
 
     /// `offset + length` lies within the file, as its caller has seen.
     fn map(descriptor: File, offset: u64, length: u64, name: &Path) -> Result<Mapping> {
-        let io_error = |source| Error::Io {
-            file: name.to_path_buf(),
-            source,
-        };
+        let io_error = |source| io_error(name, source);
         if length == 0 {
             return Ok(Mapping::from_bytes(Vec::new(), name));
         }
@@ -135,10 +126,9 @@ impl Mapping {
         else {
             return Ok(());
         };
-        let metadata = descriptor.metadata().map_err(|source| Error::Io {
-            file: self.file.clone(),
-            source,
-        })?;
+        let metadata = descriptor
+            .metadata()
+            .map_err(|source| io_error(&self.file, source))?;
         if metadata.len() < *end {
             return Err(Error::FileChanged {
                 file: self.file.clone(),
@@ -147,6 +137,13 @@ impl Mapping {
             });
         }
         Ok(())
+    }
+}
+
+fn io_error(file: &Path, source: io::Error) -> Error {
+    Error::Io {
+        file: file.to_path_buf(),
+        source,
     }
 }
 
@@ -175,9 +172,9 @@ impl fmt::Debug for Mapping {
 
 /// A part of a model file that keeps the whole map alive; cloning it copies no bytes.
 ///
-/// No alignment in memory is promised: a file that was opened by path begins on a page, so a tensor in
-/// it is aligned to the file's alignment (usually 32 bytes), but a window of a descriptor may begin at
-/// any byte and owned bytes anywhere. Read them bytewise or with unaligned loads.
+/// No alignment in memory is promised. A file that was opened by path begins on a page, so a tensor in it
+/// is aligned to the file's alignment (usually 32 bytes) or a page, whichever is less; but a window of a
+/// descriptor may begin at any byte, and owned bytes anywhere. Read bytewise or with unaligned loads.
 #[derive(Clone)]
 pub struct SharedBytes {
     mapping: Arc<Mapping>,

@@ -7,14 +7,15 @@
 //! let model = Gguf::open("model.gguf")?;
 //! let architecture = model.metadata().string("general.architecture")?;
 //! let embedding = model.tensor("token_embd.weight")?;
-//! assert_eq!(embedding.rows() * embedding.columns() > 0, true);
+//! assert_eq!(embedding.columns(), model.metadata().u32("llama.embedding_length")? as usize);
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! Opening a file reads its header, metadata and tensor directory, and checks every length, offset and
 //! type in them against the file; it does not touch the tensor data. A damaged or hostile file gives an
-//! error that says where, never a panic, and costs no more memory than a small multiple of its own size.
+//! error that says where, never a panic, and takes memory and time in proportion to the bytes that it
+//! really has, whatever lengths it claims.
 //! Versions 2 and 3 of the format are read, little-endian.
 //!
 //! Stricter than the specification: every key and tensor name occurs once, tensors have 1 to 4

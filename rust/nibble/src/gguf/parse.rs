@@ -64,18 +64,17 @@ pub(super) fn parse(mapping: Mapping) -> Result<Contents> {
     let metadata = Metadata::read(&mapping, &mut cursor, key_count)?;
     let alignment = alignment(&metadata)?;
     let entries = read_directory(&mut cursor, tensor_count)?;
-    let data = cursor.clone();
     let mut tensors = Vec::new();
-    for entry in &entries {
-        tensors.push(entry.locate(&data, alignment)?);
+    for entry in entries {
+        tensors.push(entry.locate(&cursor, alignment)?);
     }
-    check_no_overlap(&entries, &tensors, &cursor)?;
+    check_no_overlap(&tensors, &cursor)?;
 
     Ok(Contents {
         version,
         alignment,
         metadata,
-        tensors,
+        tensors: tensors.into_iter().map(|located| located.info).collect(),
         mapping: Arc::clone(&mapping),
     })
 }
@@ -111,6 +110,13 @@ fn read_directory<'a>(cursor: &mut Cursor<'a>, count: u64) -> Result<Vec<Directo
     Ok(entries)
 }
 
+/// A tensor whose data is known to lie within the file.
+struct Located {
+    /// Where its entry in the directory begins, for errors.
+    position: usize,
+    info: TensorInfo,
+}
+
 impl<'a> DirectoryEntry<'a> {
     fn read(cursor: &mut Cursor<'a>, index: u64) -> Result<DirectoryEntry<'a>> {
         let position = cursor.position();
@@ -125,35 +131,41 @@ impl<'a> DirectoryEntry<'a> {
     }
 
     /// Checks type, size and place of the data; `data` stands at the end of the directory.
-    fn locate(&self, data: &Cursor<'_>, alignment: u64) -> Result<TensorInfo> {
-        let DirectoryEntry { name, kind, .. } = *self;
+    fn locate(self, data: &Cursor<'_>, alignment: u64) -> Result<Located> {
+        let DirectoryEntry {
+            position,
+            name,
+            shape,
+            kind,
+            offset,
+        } = self;
         let malformed =
             |what: fmt::Arguments<'_>, expected: fmt::Arguments<'_>, found: fmt::Arguments<'_>| {
-                data.malformed(self.position, what, expected, found)
+                data.malformed(position, what, expected, found)
             };
-        if self.offset.checked_rem(alignment) != Some(0) {
+        if offset.checked_rem(alignment) != Some(0) {
             return Err(malformed(
                 format_args!("offset of tensor {name:?}"),
                 format_args!("a multiple of {alignment}"),
-                format_args!("{}", self.offset),
+                format_args!("{}", offset),
             ));
         }
         let start = (data.position() as u64)
             .checked_next_multiple_of(alignment)
-            .and_then(|section| section.checked_add(self.offset))
+            .and_then(|section| section.checked_add(offset))
             .and_then(|start| usize::try_from(start).ok())
             .ok_or_else(|| {
                 malformed(
                     format_args!("offset of tensor {name:?}"),
                     format_args!("one within the file"),
-                    format_args!("{}", self.offset),
+                    format_args!("{}", offset),
                 )
             })?;
 
         let known = ggml_type(kind);
         let size_bytes = match known.as_ref().and_then(|known| known.block) {
             Some((block_elements, block_bytes)) => {
-                let columns = self.shape.first().copied().unwrap_or(1) as u64;
+                let columns = shape.first().copied().unwrap_or(1) as u64;
                 if columns.checked_rem(block_elements) != Some(0) {
                     return Err(malformed(
                         format_args!("row of tensor {name:?}"),
@@ -161,7 +173,7 @@ impl<'a> DirectoryEntry<'a> {
                         format_args!("{columns}"),
                     ));
                 }
-                let size = (elements(&self.shape).unwrap_or(usize::MAX) as u64)
+                let size = (elements(&shape).unwrap_or(usize::MAX) as u64)
                     .checked_div(block_elements)
                     .and_then(|blocks| blocks.checked_mul(block_bytes))
                     .ok_or_else(|| {
@@ -177,14 +189,17 @@ impl<'a> DirectoryEntry<'a> {
         };
         data.at(start)
             .check_room(size_bytes.unwrap_or(1), 1, format_args!("tensor {name:?}"))?;
-        Ok(TensorInfo {
-            name: name.to_owned(),
-            shape: self.shape.clone(),
-            kind,
-            format: known.and_then(|known| known.format),
-            offset: start as u64,
-            size_bytes,
-            shard: 0,
+        Ok(Located {
+            position,
+            info: TensorInfo {
+                name: name.to_owned(),
+                shape,
+                kind,
+                format: known.and_then(|known| known.format),
+                offset: start as u64,
+                size_bytes,
+                shard: 0,
+            },
         })
     }
 }
@@ -229,24 +244,25 @@ pub(super) fn elements(shape: &[usize]) -> Option<usize> {
 
 /// Two tensors that share bytes are no danger to memory, since all are read-only, but no writer makes
 /// them: the file is damaged, or crafted, and its weights would be nonsense.
-fn check_no_overlap(
-    entries: &[DirectoryEntry<'_>],
-    tensors: &[TensorInfo],
-    cursor: &Cursor<'_>,
-) -> Result<()> {
-    let mut in_file: Vec<_> = entries.iter().zip(tensors).collect();
-    in_file.sort_by_key(|(_, tensor)| tensor.offset);
+fn check_no_overlap(tensors: &[Located], cursor: &Cursor<'_>) -> Result<()> {
+    let mut in_file: Vec<&Located> = tensors.iter().collect();
+    in_file.sort_by_key(|located| located.info.offset);
     for pair in in_file.windows(2) {
-        let [(_, first), (entry, second)] = pair else {
+        let [first, second] = pair else {
             continue;
         };
-        let end = first.offset.saturating_add(first.size_bytes.unwrap_or(1));
-        if second.offset < end {
+        // A tensor of unknown size has at least its first byte to itself.
+        let first_size = first.info.size_bytes.unwrap_or(1);
+        let end = first.info.offset.saturating_add(first_size);
+        if second.info.offset < end {
             return Err(cursor.malformed(
-                entry.position,
-                format_args!("tensor {:?}", second.name),
-                format_args!("data from byte {end} on, after tensor {:?}", first.name),
-                format_args!("byte {}", second.offset),
+                second.position,
+                format_args!("tensor {:?}", second.info.name),
+                format_args!(
+                    "data from byte {end} on, after tensor {:?}",
+                    first.info.name
+                ),
+                format_args!("byte {}", second.info.offset),
             ));
         }
     }

@@ -103,10 +103,6 @@ impl ValueType {
         }
     }
 
-    fn has_fixed_size(self) -> bool {
-        !matches!(self, ValueType::String | ValueType::Array)
-    }
-
     pub(super) fn read(cursor: &mut Cursor<'_>, what: fmt::Arguments<'_>) -> Result<ValueType> {
         let offset = cursor.position();
         let number = cursor.u32(what)?;
@@ -228,18 +224,9 @@ impl<'a> Value<'a> {
             ValueType::F32 => Value::F32(f32::from_le_bytes(cursor.array(what)?)),
             ValueType::Bool => {
                 let offset = cursor.position();
-                match cursor.array::<1>(what)? {
-                    [0] => Value::Bool(false),
-                    [1] => Value::Bool(true),
-                    [other] => {
-                        return Err(cursor.malformed(
-                            offset,
-                            what,
-                            format_args!("the truth value 0 or 1"),
-                            format_args!("{other}"),
-                        ));
-                    }
-                }
+                let byte = cursor.array::<1>(what)?;
+                check_bools(&byte, offset, cursor, what)?;
+                Value::Bool(byte == [1])
             }
             ValueType::String => Value::String(cursor.string(what)?),
             ValueType::Array => Value::Array(Array::read(cursor, depth, what)?),
@@ -247,6 +234,24 @@ impl<'a> Value<'a> {
             ValueType::I64 => Value::I64(i64::from_le_bytes(cursor.array(what)?)),
             ValueType::F64 => Value::F64(f64::from_le_bytes(cursor.array(what)?)),
         })
+    }
+}
+
+/// `bytes`, which begin at `offset`, must be truth values.
+fn check_bools(
+    bytes: &[u8],
+    offset: usize,
+    cursor: &Cursor<'_>,
+    what: fmt::Arguments<'_>,
+) -> Result<()> {
+    match bytes.iter().enumerate().find(|&(_, &byte)| byte > 1) {
+        None => Ok(()),
+        Some((index, byte)) => Err(cursor.malformed(
+            offset.saturating_add(index),
+            what,
+            format_args!("the truth value 0 or 1"),
+            format_args!("{byte}"),
+        )),
     }
 }
 
@@ -369,11 +374,15 @@ impl<'a> Array<'a> {
         let length = cursor.u64(what)?;
         cursor.check_room(length, element_type.least_bytes(), what)?;
         let start = cursor.position();
-        if element_type.has_fixed_size() && element_type != ValueType::Bool {
-            cursor.take(length.saturating_mul(element_type.least_bytes()), what)?;
-        } else {
-            for _ in 0..length {
-                Value::read_nested(cursor, element_type, depth.saturating_add(1), what)?;
+        match element_type {
+            ValueType::Bool => check_bools(cursor.take(length, what)?, start, cursor, what)?,
+            ValueType::String | ValueType::Array => {
+                for _ in 0..length {
+                    Value::read_nested(cursor, element_type, depth.saturating_add(1), what)?;
+                }
+            }
+            _ => {
+                cursor.take(length.saturating_mul(element_type.least_bytes()), what)?;
             }
         }
         Ok(Array {
@@ -435,6 +444,16 @@ impl<'a> Iterator for Values<'a> {
     }
 }
 
+impl fmt::Debug for Values<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Values")
+            .field("element_type", &self.element_type)
+            .field("remaining", &self.remaining)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The strings of a metadata array, in order, each checked to be UTF-8.
 #[derive(Clone)]
 pub struct Strings<'a> {
@@ -477,3 +496,13 @@ impl<'a> Iterator for Strings<'a> {
 }
 
 impl ExactSizeIterator for Strings<'_> {}
+
+impl fmt::Debug for Strings<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Strings")
+            .field("key", &self.key)
+            .field("remaining", &self.remaining)
+            .finish_non_exhaustive()
+    }
+}

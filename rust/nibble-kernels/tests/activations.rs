@@ -1,0 +1,86 @@
+//! Quantized activations.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod common;
+
+use common::Random;
+use nibble_kernels::{Kernels, QuantizedActivations};
+use proptest::prelude::*;
+
+fn quantized(kernels: &Kernels, x: &[f32]) -> Vec<f32> {
+    let mut q = QuantizedActivations::new();
+    q.quantize(kernels, x, x.len()).unwrap();
+    q.dequantized(0).unwrap()
+}
+
+#[test]
+fn codes_are_nearest() {
+    let x = Random(1).floats(32 * 21);
+    for kernels in Kernels::supported() {
+        for (x, q) in x.chunks(32).zip(quantized(&kernels, &x).chunks(32)) {
+            let step = x.iter().fold(0.0_f32, |m, v| m.max(v.abs())) / 127.0;
+            for (x, q) in x.iter().zip(q) {
+                assert!(
+                    (x - q).abs() <= 0.5001 * step,
+                    "{x} became {q}, step {step}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_finite_spoils_its_block_only() {
+    for kernels in Kernels::supported() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut x = [1.0; 96];
+            x[40] = bad;
+            let q = quantized(&kernels, &x);
+            assert!(
+                q[..32]
+                    .iter()
+                    .chain(&q[64..])
+                    .all(|v| (v - 1.0).abs() < 1e-6)
+            );
+            assert!(q[32..64].iter().all(|v| v.is_nan()));
+        }
+    }
+}
+
+#[test]
+fn buffers_are_reused_without_leftovers() {
+    for kernels in Kernels::supported() {
+        let mut q = QuantizedActivations::new();
+        q.quantize(&kernels, &[1.0; 3 * 256], 256).unwrap();
+        q.quantize(&kernels, &[2.0; 2 * 32], 32).unwrap();
+        assert_eq!((q.rows(), q.cols()), (2, 32));
+        assert!(
+            q.dequantized(1)
+                .unwrap()
+                .iter()
+                .all(|v| (v - 2.0).abs() < 1e-6)
+        );
+        assert_eq!(q.dequantized(2), None);
+    }
+}
+
+proptest! {
+    #[test]
+    fn instruction_sets_agree_bit_for_bit(bits in proptest::collection::vec(any::<u32>(), 32)) {
+        let x: Vec<f32> = bits.iter().map(|b| f32::from_bits(*b)).collect();
+        // Random bits are mostly huge: a second, tamer block.
+        let x = [&x[..], &x.iter().map(|v| (v % 7.0).max(-7.0)).collect::<Vec<_>>()].concat();
+        let expected = quantized(&Kernels::scalar(), &x);
+        for kernels in Kernels::supported() {
+            let found = quantized(&kernels, &x);
+            for (found, expected) in found.iter().zip(&expected) {
+                prop_assert!(found == expected || found.is_nan() && expected.is_nan());
+            }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Matrix products: every instruction set against exact sums, on random and on extreme weights.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use common::{Random, Style, magnitudes, values, weights};
+use nibble_kernels::{
+    Activations, Cpu, Format, KernelError, Kernels, Matrix, QuantizedActivations,
+};
+use proptest::prelude::*;
+
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+fn style() -> impl Strategy<Value = Style> {
+    prop_oneof![
+        Just(Style::Usual),
+        Just(Style::AnyScale),
+        Just(Style::NotFinite),
+        prop_oneof![Just(0x00), Just(0xff), Just(0x80), Just(0x7f), any::<u8>()]
+            .prop_map(Style::Codes),
+    ]
+}
+
+/// Activations of every size, with whole blocks of the largest magnitude.
+fn activations(count: usize, random: &mut Random) -> Vec<f32> {
+    let mut x = random.floats(count);
+    for block in x.chunks_mut(32) {
+        match random.bits() % 4 {
+            0 => block.fill(random.float()),
+            1 => block.iter_mut().for_each(|v| *v = v.signum()),
+            2 => block[0] *= 100.0,
+            _ => {}
+        }
+    }
+    x
+}
+
+/// Compares a product with the sums in double precision of what weights and activations stand for.
+fn check(matrix: Matrix<'_>, x: &[Vec<f32>], out: &[f32], what: &str) {
+    for row in 0..matrix.rows() {
+        let (weights, magnitudes) = (values(matrix, row), magnitudes(matrix, row));
+        for (token, x) in x.iter().enumerate() {
+            let (mut expected, mut size) = (0.0, 0.0);
+            for ((w, m), x) in weights.iter().zip(&magnitudes).zip(x) {
+                expected += f64::from(*w) * f64::from(*x);
+                size += f64::from(*m) * f64::from(x.abs());
+            }
+            let found = out[token * matrix.rows() + row];
+            if expected.is_finite() {
+                let error = (f64::from(found) - expected).abs();
+                assert!(
+                    error <= 2e-6 * size + 1e-37,
+                    "{what}: row {row}, token {token}: {found} for {expected}, size {size}"
+                );
+            } else {
+                assert!(
+                    !found.is_finite(),
+                    "{what}: row {row}, token {token}: {found}"
+                );
+            }
+        }
+    }
+}
+
+fn check_both(format: Format, rows: usize, cols: usize, tokens: usize, style: Style, seed: u64) {
+    let mut random = Random(seed);
+    let data = weights(format, rows, cols, style, &mut random);
+    let matrix = Matrix::new(format, rows, cols, &data).unwrap();
+    let x = activations(tokens * cols, &mut random);
+    let exact: Vec<Vec<f32>> = x.chunks_exact(cols).map(<[f32]>::to_vec).collect();
+    for kernels in Kernels::supported() {
+        let cpu = Cpu::with_kernels(kernels, 1);
+        let what = format!("{format}, {}", kernels.instruction_set().name());
+        let mut out = vec![f32::NAN; tokens * rows];
+        cpu.matmul(
+            matrix,
+            Activations::F32 { values: &x, cols },
+            &mut out,
+            &NEVER,
+        )
+        .unwrap();
+        check(matrix, &exact, &out, &format!("{what}, f32"));
+
+        let mut quantized = QuantizedActivations::new();
+        if cols.is_multiple_of(32) {
+            quantized.quantize(&kernels, &x, cols).unwrap();
+        }
+        if format.takes_q8() {
+            out.fill(f32::NAN);
+            cpu.matmul(matrix, Activations::Q8(&quantized), &mut out, &NEVER)
+                .unwrap();
+            let x: Vec<Vec<f32>> = (0..tokens)
+                .map(|token| quantized.dequantized(token).unwrap())
+                .collect();
+            check(matrix, &x, &out, &format!("{what}, q8"));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn products_are_exact_sums(
+        format in proptest::sample::select(Format::ALL.to_vec()),
+        rows in 1_usize..40,
+        blocks in 1_usize..12,
+        tokens in 1_usize..11,
+        style in style(),
+        seed: u64,
+    ) {
+        // 256-blocks up to four panels' length; float formats with a length of no power of two.
+        let cols = match format.block_len() {
+            1 => blocks * 13,
+            len => blocks * len,
+        };
+        check_both(format, rows, cols, tokens, style, seed);
+    }
+}
+
+#[test]
+fn products_of_long_rows_and_many_tokens() {
+    for format in Format::ALL {
+        check_both(format, 19, 2304, 70, Style::Usual, 1);
+        check_both(format, 3, 2304 + 256, 2, Style::Codes(0xff), 2);
+    }
+}
+
+/// Each number is computed in the same order of operations, whatever it is computed with.
+#[test]
+fn results_do_not_depend_on_batch_rows_or_threads() {
+    for kernels in Kernels::supported() {
+        for format in Format::ALL {
+            let (rows, cols, tokens) = (37, 1280, 39);
+            let mut random = Random(3);
+            let data = weights(format, rows, cols, Style::Usual, &mut random);
+            let matrix = Matrix::new(format, rows, cols, &data).unwrap();
+            let x = activations(tokens * cols, &mut random);
+            let product = |x: &[f32], threads, some_rows: Option<&[u32]>| {
+                let cpu = Cpu::with_kernels(kernels, threads);
+                let mut quantized = QuantizedActivations::new();
+                quantized.quantize(&kernels, x, cols).unwrap();
+                let x = match format.takes_q8() {
+                    true => Activations::Q8(&quantized),
+                    false => Activations::F32 { values: x, cols },
+                };
+                match some_rows {
+                    Some(rows) => {
+                        let mut out = vec![f32::NAN; rows.len()];
+                        cpu.matmul_rows(matrix, rows, x, &mut out, &NEVER).unwrap();
+                        out
+                    }
+                    None => {
+                        let mut out = vec![f32::NAN; quantized.rows() * rows];
+                        cpu.matmul(matrix, x, &mut out, &NEVER).unwrap();
+                        out
+                    }
+                }
+            };
+            let all = product(&x, 1, None);
+            assert!(product(&x, 3, None) == all, "{format}: threads");
+            for token in [0, 20, tokens - 1] {
+                let x = &x[token * cols..][..cols];
+                let expected = &all[token * rows..][..rows];
+                assert!(product(x, 2, None) == expected, "{format}: batch");
+                let some = [36, 0, 17, 17, 5];
+                let found = product(x, 2, Some(&some));
+                let expected: Vec<f32> = some.iter().map(|r| expected[*r as usize]).collect();
+                assert!(found == expected, "{format}: some rows");
+            }
+        }
+    }
+}
+
+#[test]
+fn cancel_stops_early() {
+    // The portable kernels take a second for it: they cannot finish before the cancel.
+    let (rows, cols, tokens) = (4096, 4096, 64);
+    let data = vec![0; rows * Format::Q4_0.row_bytes(cols).unwrap()];
+    let matrix = Matrix::new(Format::Q4_0, rows, cols, &data).unwrap();
+    let x = vec![1.0; tokens * cols];
+    for threads in [1, 2] {
+        let cpu = Cpu::with_kernels(Kernels::scalar(), threads);
+        let mut quantized = QuantizedActivations::new();
+        quantized.quantize(cpu.kernels(), &x, cols).unwrap();
+        let x = Activations::Q8(&quantized);
+        let mut out = vec![1.0; tokens * rows];
+        let cancel = AtomicBool::new(true);
+        let cancelled = cpu.matmul(matrix, x, &mut out, &cancel);
+        assert_eq!(cancelled, Err(KernelError::Cancelled));
+        assert!(
+            out.iter().all(|v| *v == 1.0),
+            "work was done after the cancel"
+        );
+
+        cancel.store(false, Ordering::Relaxed);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(5));
+                cancel.store(true, Ordering::Relaxed);
+            });
+            let cancelled = cpu.matmul(matrix, x, &mut out, &cancel);
+            assert_eq!(cancelled, Err(KernelError::Cancelled));
+        });
+        assert!(out.contains(&1.0));
+
+        let small = Matrix::new(Format::Q4_0, 8, cols, &data[..8 * matrix.row_bytes()]).unwrap();
+        let mut out = vec![1.0; tokens * 8];
+        cpu.matmul(small, x, &mut out, &NEVER).unwrap();
+        assert!(
+            !out.contains(&1.0),
+            "a product after a cancelled one is whole"
+        );
+    }
+}
+
+#[test]
+fn wrong_shapes_are_errors() {
+    let data = vec![0; 4 * 36];
+    let matrix = Matrix::new(Format::Q4_0, 4, 64, &data).unwrap();
+    assert!(Matrix::new(Format::Q4_0, 4, 48, &data).is_err());
+    assert!(Matrix::new(Format::Q4_0, 5, 64, &data).is_err());
+    assert!(Matrix::new(Format::Q4_0, 0, 0, &[]).is_err());
+    assert!(Matrix::new(Format::Q4_0, usize::MAX, 64, &data).is_err());
+    assert_eq!(matrix.row(3).unwrap().len(), 36);
+    assert_eq!(matrix.row(4), None);
+    assert_eq!(matrix.row(usize::MAX), None);
+
+    let cpu = Cpu::new(1);
+    let mut x = QuantizedActivations::new();
+    assert!(x.quantize(cpu.kernels(), &[0.0; 64], 0).is_err());
+    assert!(x.quantize(cpu.kernels(), &[0.0; 48], 48).is_err());
+    assert!(x.quantize(cpu.kernels(), &[0.0; 96], 64).is_err());
+    x.quantize(cpu.kernels(), &[0.0; 128], 64).unwrap();
+    let q8 = Activations::Q8(&x);
+    let f32 = Activations::F32 {
+        values: &[0.0; 128],
+        cols: 64,
+    };
+    for x in [q8, f32] {
+        assert!(cpu.matmul(matrix, x, &mut [0.0; 7], &NEVER).is_err());
+        assert!(cpu.matmul(matrix, x, &mut [0.0; 8], &NEVER).is_ok());
+        assert!(
+            cpu.matmul_rows(matrix, &[0], x, &mut [0.0; 1], &NEVER)
+                .is_err(),
+            "two tokens"
+        );
+    }
+    let one = Activations::F32 {
+        values: &[0.0; 64],
+        cols: 64,
+    };
+    assert!(
+        cpu.matmul_rows(matrix, &[3], one, &mut [0.0; 1], &NEVER)
+            .is_ok()
+    );
+    assert!(
+        cpu.matmul_rows(matrix, &[4], one, &mut [0.0; 1], &NEVER)
+            .is_err()
+    );
+    assert!(
+        cpu.matmul_rows(matrix, &[3], one, &mut [0.0; 2], &NEVER)
+            .is_err()
+    );
+    assert!(cpu.matmul_rows(matrix, &[], one, &mut [], &NEVER).is_ok());
+    let ragged = Activations::F32 {
+        values: &[0.0; 65],
+        cols: 64,
+    };
+    assert!(cpu.matmul(matrix, ragged, &mut [0.0; 4], &NEVER).is_err());
+    let none = Activations::F32 {
+        values: &[],
+        cols: 64,
+    };
+    assert!(cpu.matmul(matrix, none, &mut [], &NEVER).is_ok());
+
+    let floats = vec![0; 4 * 64 * 2];
+    let floats = Matrix::new(Format::F16, 4, 64, &floats).unwrap();
+    let refused = cpu.matmul(floats, q8, &mut [0.0; 8], &NEVER);
+    assert_eq!(refused, Err(KernelError::NeedsF32Activations(Format::F16)));
+}

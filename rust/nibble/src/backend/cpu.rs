@@ -1,0 +1,484 @@
+//! The transformer on the CPU.
+
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+
+use nibble_kernels::{
+    Activations, Cpu, Format, KernelError, QuantizedActivations, attend, dequantize, ops,
+};
+
+use crate::backend::weights::{Layer, Weight, Weights};
+use crate::backend::{HeadRows, Precision, Scratch, SequenceInput};
+use crate::gguf::Gguf;
+use crate::hparams::Hparams;
+use crate::rope::{RopeSet, RopeTable, rotate};
+use crate::{Error, Result};
+
+/// One model on the CPU: weights as they lie in the mapped file, kernels and a pool of threads.
+#[derive(Debug)]
+pub struct CpuBackend {
+    gguf: Gguf,
+    hparams: Hparams,
+    weights: Weights,
+    rope_short: RopeTable,
+    rope_long: RopeTable,
+    cpu: Cpu,
+}
+
+/// Large enough that handing an item to a thread costs little beside it.
+const ELEMENTS_PER_ITEM: usize = 4096;
+
+/// Where a row of the batch belongs.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    sequence: usize,
+    position: usize,
+}
+
+impl CpuBackend {
+    /// Checks the tensors of `gguf` and keeps views of them.
+    ///
+    /// # Errors
+    /// `MissingTensor`, `InvalidTensor`, `UnsupportedQuantization`, `Unsupported`.
+    pub fn new(gguf: Gguf, hparams: Hparams, cpu: Cpu) -> Result<CpuBackend> {
+        let weights = Weights::load(&gguf, &hparams)?;
+        let rope_short = hparams.rope.table(RopeSet::Short);
+        let rope_long = hparams.rope.table(RopeSet::Long);
+        Ok(CpuBackend {
+            gguf,
+            hparams,
+            weights,
+            rope_short,
+            rope_long,
+            cpu,
+        })
+    }
+
+    /// Sizes of the network.
+    pub fn hparams(&self) -> &Hparams {
+        &self.hparams
+    }
+
+    /// The file.
+    pub fn gguf(&self) -> &Gguf {
+        &self.gguf
+    }
+
+    /// Kernels and threads.
+    pub fn cpu(&self) -> &Cpu {
+        &self.cpu
+    }
+
+    /// Runs the new tokens of every sequence through the network: prefill, decode, batches of sequences and
+    /// restricted heads are all this function. Keys and values join the caches; logits are left in
+    /// `scratch`, in the order in which the batch asks for them. `cancel` is polled between work items,
+    /// inside every matrix product.
+    ///
+    /// # Errors
+    /// `Cancelled`, `ContextFull`, `InvalidToken`, `InvalidArgument`, `OutOfMemory`, `FileChanged`. No
+    /// sequence has advanced then.
+    pub fn forward(
+        &self,
+        batch: &mut [SequenceInput<'_>],
+        precision: Precision,
+        scratch: &mut Scratch,
+        cancel: &AtomicBool,
+    ) -> Result<()> {
+        self.forward_observed(batch, precision, scratch, cancel, &mut |_, _| {})
+    }
+
+    /// [`forward`](Self::forward), showing `observe` the residual stream `[rows, hidden]` after the
+    /// embedding (0) and after each layer (1 to `layers`).
+    ///
+    /// # Errors
+    /// As `forward`.
+    pub fn forward_observed(
+        &self,
+        batch: &mut [SequenceInput<'_>],
+        precision: Precision,
+        scratch: &mut Scratch,
+        cancel: &AtomicBool,
+        observe: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<()> {
+        self.gguf.check_unchanged()?;
+        self.check(batch)?;
+        for sequence in batch.iter_mut() {
+            sequence.cache.reserve(sequence.tokens.len())?;
+        }
+        let rows = rows(batch);
+        scratch.resize(&self.hparams, rows.len())?;
+        let requests = batch.iter().flat_map(|sequence| sequence.heads);
+        scratch.resize_logits(&self.hparams, requests.map(|(_, head)| *head))?;
+
+        let pass = Pass {
+            model: self,
+            rows: &rows,
+            precision,
+            cancel,
+        };
+        pass.embed(batch, scratch)?;
+        pass.angles(batch, scratch);
+        observe(0, &scratch.x);
+        for (index, layer) in self.weights.layers.iter().enumerate() {
+            pass.attention(index, layer, batch, scratch)?;
+            pass.feed_forward(layer, scratch)?;
+            observe(index + 1, &scratch.x);
+        }
+        pass.head(batch, scratch)?;
+
+        for sequence in batch.iter_mut() {
+            sequence.cache.advance(sequence.tokens.len());
+        }
+        Ok(())
+    }
+
+    fn check(&self, batch: &[SequenceInput<'_>]) -> Result<()> {
+        let vocabulary = self.hparams.vocabulary;
+        for sequence in batch {
+            let mut tokens = sequence.tokens.iter().chain(sequence.heads.iter().flat_map(
+                |(_, rows)| match rows {
+                    HeadRows::Set(set) => *set,
+                    HeadRows::All => &[],
+                },
+            ));
+            if let Some(&token) = tokens.find(|&&token| token as usize >= vocabulary) {
+                return Err(Error::InvalidToken { token, vocabulary });
+            }
+            let indices = || sequence.heads.iter().map(|(index, _)| *index);
+            let ascending = indices().is_sorted_by(|a, b| a < b);
+            if !ascending || indices().any(|index| index >= sequence.tokens.len()) {
+                return Err(Error::InvalidArgument {
+                    argument: "head positions",
+                    expected: format!("strictly ascending, below {}", sequence.tokens.len()),
+                    found: format!("{:?}", indices().collect::<Vec<_>>()),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The rows of a batch: every sequence's new tokens, one after the other.
+fn rows(batch: &[SequenceInput<'_>]) -> Vec<Row> {
+    let sequences = batch.iter().enumerate();
+    let row = |(sequence, input): (usize, &SequenceInput<'_>)| {
+        let start = input.cache.len();
+        let positions = start..start + input.tokens.len();
+        positions
+            .map(move |position| Row { sequence, position })
+            .collect::<Vec<_>>()
+    };
+    sequences.flat_map(row).collect()
+}
+
+/// What stays the same throughout one forward pass.
+struct Pass<'a> {
+    model: &'a CpuBackend,
+    rows: &'a [Row],
+    precision: Precision,
+    cancel: &'a AtomicBool,
+}
+
+impl Pass<'_> {
+    /// Only the rows of the embedding that are asked for are dequantized.
+    fn embed(&self, batch: &[SequenceInput<'_>], scratch: &mut Scratch) -> Result<()> {
+        let embedding = self.model.weights.embedding.matrix()?;
+        let tokens = batch.iter().flat_map(|sequence| sequence.tokens);
+        for (&token, x) in tokens.zip(scratch.x.chunks_exact_mut(self.model.hparams.hidden)) {
+            let row = embedding.row(token as usize).unwrap_or(&[]);
+            dequantize(embedding.format(), row, x)?;
+        }
+        Ok(())
+    }
+
+    /// Cosines and sines of every row's position; all layers use the same.
+    fn angles(&self, batch: &[SequenceInput<'_>], scratch: &mut Scratch) {
+        let pairs = self.model.hparams.rope.dims / 2;
+        let tables = scratch
+            .cos
+            .chunks_exact_mut(pairs)
+            .zip(scratch.sin.chunks_exact_mut(pairs));
+        for (row, (cos, sin)) in self.rows.iter().zip(tables) {
+            let table = match batch.get(row.sequence).map(|s| s.cache.rope_set()) {
+                Some(RopeSet::Long) => &self.model.rope_long,
+                _ => &self.model.rope_short,
+            };
+            table.angles(row.position, cos, sin);
+        }
+    }
+
+    /// `x += output(attention(rope(query(norm(x))), rope(key(norm(x))), value(norm(x))))`
+    fn attention(
+        &self,
+        index: usize,
+        layer: &Layer,
+        batch: &mut [SequenceInput<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let hparams = &self.model.hparams;
+        self.norm(&layer.attention_norm, &scratch.x, &mut scratch.normed)?;
+        self.linear(
+            &scratch.normed,
+            &mut scratch.quantized,
+            [
+                (&layer.query, &mut scratch.queries),
+                (&layer.key, &mut scratch.keys),
+                (&layer.value, &mut scratch.values),
+            ],
+        )?;
+
+        self.rotate(
+            hparams.heads,
+            &mut scratch.queries,
+            &scratch.cos,
+            &scratch.sin,
+        )?;
+        self.rotate(
+            hparams.kv_heads,
+            &mut scratch.keys,
+            &scratch.cos,
+            &scratch.sin,
+        )?;
+
+        let kv_width = hparams.kv_heads * hparams.head_dim;
+        let new = scratch
+            .keys
+            .chunks_exact(kv_width)
+            .zip(scratch.values.chunks_exact(kv_width));
+        for (row, (keys, values)) in self.rows.iter().zip(new) {
+            if let Some(sequence) = batch.get_mut(row.sequence) {
+                sequence.cache.write(index, row.position, keys, values)?;
+            }
+        }
+
+        self.attend(index, batch, &scratch.queries, &mut scratch.attention)?;
+        self.linear(
+            &scratch.attention,
+            &mut scratch.quantized,
+            [(&layer.attention_output, &mut scratch.normed)],
+        )?;
+        ops::add_assign(&mut scratch.x, &scratch.normed);
+        Ok(())
+    }
+
+    /// Causal attention, one work item for each row and KV head: `softmax(q k^T / sqrt(d)) v`.
+    fn attend(
+        &self,
+        layer: usize,
+        batch: &[SequenceInput<'_>],
+        queries: &[f32],
+        out: &mut [f32],
+    ) -> Result<()> {
+        let hparams = &self.model.hparams;
+        let group_width = hparams.group() * hparams.head_dim;
+        let scale = 1.0 / (hparams.head_dim as f32).sqrt();
+        let caches: Vec<_> = batch.iter().map(|sequence| &*sequence.cache).collect();
+        self.for_each_chunk(out, group_width, |item, out| {
+            let (row, kv_head) = (item / hparams.kv_heads, item % hparams.kv_heads);
+            let queries = queries.chunks_exact(group_width).nth(item);
+            let (Some(row), Some(queries)) = (self.rows.get(row), queries) else {
+                return Ok(());
+            };
+            let Some(cache) = caches.get(row.sequence) else {
+                return Ok(());
+            };
+            let blocks = cache.rows(layer, kv_head, row.position + 1);
+            attend(
+                self.model.cpu.kernels(),
+                queries,
+                hparams.head_dim,
+                scale,
+                blocks,
+                out,
+            )
+        })
+    }
+
+    /// `x += down(silu(gate(norm(x))) * up(norm(x)))`
+    fn feed_forward(&self, layer: &Layer, scratch: &mut Scratch) -> Result<()> {
+        self.norm(&layer.ffn_norm, &scratch.x, &mut scratch.normed)?;
+        self.linear(
+            &scratch.normed,
+            &mut scratch.quantized,
+            [
+                (&layer.gate, &mut scratch.gate),
+                (&layer.up, &mut scratch.up),
+            ],
+        )?;
+        let (gate, width) = (&scratch.gate, ELEMENTS_PER_ITEM);
+        self.for_each_chunk(&mut scratch.up, width, |item, up| {
+            if let Some(gate) = gate.chunks(width).nth(item) {
+                ops::swiglu(gate, up);
+            }
+            Ok(())
+        })?;
+        self.linear(
+            &scratch.up,
+            &mut scratch.quantized,
+            [(&layer.down, &mut scratch.normed)],
+        )?;
+        ops::add_assign(&mut scratch.x, &scratch.normed);
+        Ok(())
+    }
+
+    /// Logits of the rows that the batch asks for. Requests for the whole vocabulary that follow each other
+    /// are one matrix product.
+    fn head(&self, batch: &[SequenceInput<'_>], scratch: &mut Scratch) -> Result<()> {
+        let hidden = self.model.hparams.hidden;
+        let mut start = 0;
+        let mut requests = Vec::with_capacity(scratch.logit_ends.len());
+        for sequence in batch {
+            requests.extend(
+                sequence
+                    .heads
+                    .iter()
+                    .map(|(index, rows)| (start + index, *rows)),
+            );
+            start += sequence.tokens.len();
+        }
+
+        // The final norm of the wanted rows takes the place of `normed`, one after the other.
+        let inputs = requests
+            .iter()
+            .filter_map(|(row, _)| scratch.x.get(row * hidden..(row + 1) * hidden));
+        for (x, out) in inputs.zip(scratch.normed.chunks_exact_mut(hidden)) {
+            ops::rms_norm(
+                x,
+                &self.model.weights.output_norm,
+                self.model.hparams.rms_epsilon,
+                out,
+            );
+        }
+
+        let head = self.model.weights.head.matrix()?;
+        let mut inputs = scratch.normed.as_slice();
+        let mut logits = scratch.logits.as_mut_slice();
+        let is_all = |(_, rows): &(usize, HeadRows<'_>)| matches!(rows, HeadRows::All);
+        for run in requests.chunk_by(|a, b| is_all(a) && is_all(b)) {
+            let (x, rest) = inputs
+                .split_at_checked(run.len() * hidden)
+                .unwrap_or_default();
+            inputs = rest;
+            if self.quantizes(head.format()) {
+                self.quantize(x, hidden, &mut scratch.quantized)?;
+            }
+            let x = self.activations(head.format(), x, hidden, &scratch.quantized);
+            let len = run.iter().map(|(_, rows)| match rows {
+                HeadRows::All => head.rows(),
+                HeadRows::Set(tokens) => tokens.len(),
+            });
+            let (out, rest) = std::mem::take(&mut logits)
+                .split_at_mut_checked(len.sum())
+                .unwrap_or_default();
+            logits = rest;
+            match run {
+                [(_, HeadRows::Set(tokens))] => {
+                    self.model
+                        .cpu
+                        .matmul_rows(head, tokens, x, out, self.cancel)?;
+                }
+                _ => self.model.cpu.matmul(head, x, out, self.cancel)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Matrix products that share their input, which is quantized once.
+    fn linear<const N: usize>(
+        &self,
+        x: &[f32],
+        quantized: &mut QuantizedActivations,
+        products: [(&Weight, &mut Vec<f32>); N],
+    ) -> Result<()> {
+        if let Some((weight, _)) = products.iter().find(|(w, _)| self.quantizes(w.format)) {
+            self.quantize(x, weight.columns, quantized)?;
+        }
+        for (weight, out) in products {
+            let x = self.activations(weight.format, x, weight.columns, quantized);
+            self.model
+                .cpu
+                .matmul(weight.matrix()?, x, out, self.cancel)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a product with `weight` takes quantized inputs.
+    fn quantizes(&self, weight: Format) -> bool {
+        self.precision != Precision::F32 && weight.takes_q8()
+    }
+
+    fn quantize(&self, x: &[f32], cols: usize, out: &mut QuantizedActivations) -> Result<()> {
+        let kernels = self.model.cpu.kernels();
+        match self.precision {
+            Precision::Q8 => out.quantize(kernels, x, cols)?,
+            Precision::Q16 => out.quantize_with_residual(kernels, x, cols)?,
+            Precision::F32 => {}
+        }
+        Ok(())
+    }
+
+    /// The input of a product in the form that `weight` multiplies with.
+    fn activations<'b>(
+        &self,
+        weight: Format,
+        values: &'b [f32],
+        cols: usize,
+        quantized: &'b QuantizedActivations,
+    ) -> Activations<'b> {
+        if self.quantizes(weight) {
+            Activations::Q8(quantized)
+        } else {
+            Activations::F32 { values, cols }
+        }
+    }
+
+    /// Runs `work` on chunks of `out` on all threads; the first error wins.
+    fn for_each_chunk(
+        &self,
+        out: &mut [f32],
+        chunk: usize,
+        work: impl Fn(usize, &mut [f32]) -> Result<(), KernelError> + Sync,
+    ) -> Result<()> {
+        let failure = OnceLock::new();
+        self.model
+            .cpu
+            .pool()
+            .for_each_chunk(out, chunk, self.cancel, |index, chunk| {
+                if let Err(error) = work(index, chunk) {
+                    failure.get_or_init(|| error);
+                }
+            })?;
+        failure
+            .into_inner()
+            .map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn norm(&self, weight: &[f32], x: &[f32], out: &mut [f32]) -> Result<()> {
+        let (hidden, epsilon) = (self.model.hparams.hidden, self.model.hparams.rms_epsilon);
+        self.for_each_chunk(out, hidden, |row, out| {
+            if let Some(x) = x.chunks_exact(hidden).nth(row) {
+                ops::rms_norm(x, weight, epsilon, out);
+            }
+            Ok(())
+        })
+    }
+
+    fn rotate(&self, heads: usize, x: &mut [f32], cos: &[f32], sin: &[f32]) -> Result<()> {
+        let Hparams {
+            head_dim, ref rope, ..
+        } = self.model.hparams;
+        let pairs = rope.dims / 2;
+        self.for_each_chunk(x, heads * head_dim, |row, x| {
+            let angles = cos
+                .chunks_exact(pairs)
+                .nth(row)
+                .zip(sin.chunks_exact(pairs).nth(row));
+            if let Some((cos, sin)) = angles {
+                for head in x.chunks_exact_mut(head_dim) {
+                    rotate(rope.pairing, head, cos, sin);
+                }
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! The seam between what every device shares and what one device does.
+//!
+//! A backend owns the weights of one model in the form that its device wants and runs [`forward`] over a
+//! batch of sequences. Tokenizer, LongRoPE bookkeeping, sampling and sessions stay above the seam: a caller
+//! decides which tokens are new, which rotary set a sequence uses and which rows of the head it needs. A
+//! device that only runs prefill chunks of a fixed size fits too, because a chunk that wants no head
+//! ([`SequenceInput::heads`] empty) only has to leave its keys and values in the cache.
+//!
+//! There is one backend, the CPU.
+//!
+//! [`forward`]: cpu::CpuBackend::forward
+
+pub mod cpu;
+pub(crate) mod scratch;
+pub(crate) mod weights;
+
+use crate::kv_cache::KvCache;
+
+pub use scratch::Scratch;
+
+/// How the inputs of quantized matrix products are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// 8 bits a value, with a scale for every 32: several times faster than `F32`, at an error that shifts
+    /// logits by a few hundredths of their spread (KL divergence below 0.02).
+    Q8,
+    /// 8 bits, and 8 more for what they leave over: twice the arithmetic of `Q8` on the same bytes of
+    /// weights, with an error below that of a half-precision KV cache.
+    Q16,
+    /// 32-bit floating point: the exact meaning of the file's weights.
+    F32,
+}
+
+/// New tokens of one sequence.
+#[derive(Debug)]
+pub struct SequenceInput<'a> {
+    /// What came before. On success it also holds the new tokens; after an error it is as it was.
+    pub cache: &'a mut KvCache,
+    /// The new tokens, at positions `cache.len()..`.
+    pub tokens: &'a [u32],
+    /// Where logits are wanted: an index into `tokens` and the rows of the head there. Ascending; positions
+    /// that are not named cost no head.
+    pub heads: &'a [(usize, HeadRows<'a>)],
+}
+
+/// Rows of the language-model head, that is, tokens to compute a logit for.
+#[derive(Debug, Clone, Copy)]
+pub enum HeadRows<'a> {
+    /// The whole vocabulary.
+    All,
+    /// These tokens, in this order.
+    Set(&'a [u32]),
+}

@@ -1,0 +1,118 @@
+//! Buffers of one forward pass, kept from pass to pass.
+
+use nibble_kernels::QuantizedActivations;
+
+use crate::backend::HeadRows;
+use crate::hparams::Hparams;
+use crate::{Error, Result};
+
+/// Buffers of a forward pass and the logits that it leaves. One for each session (or for each worker that
+/// runs batches); it grows to the largest batch it has seen and stays there.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Residual stream, `[rows, hidden]`.
+    pub(crate) x: Vec<f32>,
+    /// Normalised `x`, and the results of the output and down projections, `[rows, hidden]`.
+    pub(crate) normed: Vec<f32>,
+    /// Queries, `[rows, heads, head_dim]`.
+    pub(crate) queries: Vec<f32>,
+    /// Keys, `[rows, kv_heads, head_dim]`.
+    pub(crate) keys: Vec<f32>,
+    /// Values, `[rows, kv_heads, head_dim]`.
+    pub(crate) values: Vec<f32>,
+    /// Attention's output, `[rows, heads, head_dim]`.
+    pub(crate) attention: Vec<f32>,
+    /// Gate of the feed-forward network, `[rows, ffn]`.
+    pub(crate) gate: Vec<f32>,
+    /// Up projection, then its product with the gate's SiLU, `[rows, ffn]`.
+    pub(crate) up: Vec<f32>,
+    /// Cosines, `[rows, rotary pairs]`.
+    pub(crate) cos: Vec<f32>,
+    /// Sines, `[rows, rotary pairs]`.
+    pub(crate) sin: Vec<f32>,
+    /// 8-bit copy of the input of a matrix product.
+    pub(crate) quantized: QuantizedActivations,
+    /// Logits, one run for each request.
+    pub(crate) logits: Vec<f32>,
+    /// End of each request's run in `logits`.
+    pub(crate) logit_ends: Vec<usize>,
+}
+
+impl Scratch {
+    /// Buffers for passes of up to `rows` tokens.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn new(hparams: &Hparams, rows: usize) -> Result<Scratch> {
+        let mut scratch = Scratch::default();
+        scratch.resize(hparams, rows)?;
+        Ok(scratch)
+    }
+
+    /// Makes every buffer exactly as long as a pass over `rows` tokens needs. Capacity never shrinks.
+    pub(crate) fn resize(&mut self, hparams: &Hparams, rows: usize) -> Result<()> {
+        let Hparams {
+            hidden,
+            ffn,
+            heads,
+            kv_heads,
+            head_dim,
+            ..
+        } = *hparams;
+        let pairs = hparams.rope.dims / 2;
+        for (buffer, width) in [
+            (&mut self.x, hidden),
+            (&mut self.normed, hidden),
+            (&mut self.queries, heads * head_dim),
+            (&mut self.keys, kv_heads * head_dim),
+            (&mut self.values, kv_heads * head_dim),
+            (&mut self.attention, heads * head_dim),
+            (&mut self.gate, ffn),
+            (&mut self.up, ffn),
+            (&mut self.cos, pairs),
+            (&mut self.sin, pairs),
+        ] {
+            resize(buffer, rows * width)?;
+        }
+        Ok(())
+    }
+
+    /// Makes room for the logits of `requests`, in their order.
+    pub(crate) fn resize_logits<'a>(
+        &mut self,
+        hparams: &Hparams,
+        requests: impl Iterator<Item = HeadRows<'a>>,
+    ) -> Result<()> {
+        let mut end = 0;
+        self.logit_ends.clear();
+        for rows in requests {
+            end += match rows {
+                HeadRows::All => hparams.vocabulary,
+                HeadRows::Set(tokens) => tokens.len(),
+            };
+            self.logit_ends.push(end);
+        }
+        resize(&mut self.logits, end)
+    }
+
+    /// Logits of request `index` of the last pass: requests count through the batch, sequence by sequence.
+    pub fn logits(&self, index: usize) -> Option<&[f32]> {
+        let end = *self.logit_ends.get(index)?;
+        let start = match index.checked_sub(1) {
+            Some(previous) => *self.logit_ends.get(previous)?,
+            None => 0,
+        };
+        self.logits.get(start..end)
+    }
+}
+
+fn resize(buffer: &mut Vec<f32>, len: usize) -> Result<()> {
+    buffer
+        .try_reserve_exact(len.saturating_sub(buffer.len()))
+        .map_err(|_| Error::OutOfMemory {
+            what: "activations",
+            needed: (len * size_of::<f32>()) as u64,
+        })?;
+    buffer.resize(len, 0.0);
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! A model file, opened: immutable and shared by every session.
+
+use std::path::Path;
+
+use nibble_kernels::{Cpu, KvFormat};
+
+use crate::backend::Precision;
+use crate::backend::cpu::CpuBackend;
+use crate::gguf::Gguf;
+use crate::hparams::Hparams;
+use crate::kv_cache::KvCache;
+use crate::tokenizer::Tokenizer;
+use crate::{Error, Result};
+
+/// How a model is opened.
+#[derive(Debug, Clone, Default)]
+pub struct ModelOptions {
+    /// Threads that compute, the caller's included; 0 for one a core.
+    pub threads: usize,
+    /// The instruction set; `None` for the best one that this CPU has.
+    pub kernels: Option<nibble_kernels::Kernels>,
+}
+
+/// A model: sizes, tokenizer and weights. The weights are views of the mapped file, so opening costs no copy
+/// and the system may drop and reload their pages. `Send` and `Sync`; share it in an
+/// [`Arc`](std::sync::Arc).
+#[derive(Debug)]
+pub struct Model {
+    tokenizer: Tokenizer,
+    backend: CpuBackend,
+}
+
+impl Model {
+    /// Maps the file at `path` (every part of a split model) and checks all that it says.
+    ///
+    /// The file must not be changed while the model is open. A file that became shorter is noticed before
+    /// each pass (`FileChanged`); one that shrinks during a pass ends the process with SIGBUS, which no
+    /// library can prevent.
+    ///
+    /// # Errors
+    /// `Io` for a file that cannot be opened, `NotGguf`, `Truncated` and `Malformed` for one that is not
+    /// whole, and the `Unsupported` kinds for what this engine does not run.
+    pub fn open(path: impl AsRef<Path>, options: &ModelOptions) -> Result<Model> {
+        Model::from_gguf(Gguf::open(path)?, options)
+    }
+
+    /// Opens a parsed file, such as one from [`Gguf::open_fd`].
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_gguf(gguf: Gguf, options: &ModelOptions) -> Result<Model> {
+        let hparams = Hparams::from_gguf(&gguf)?;
+        let tokenizer = Tokenizer::from_gguf(&gguf)?;
+        if tokenizer.vocabulary_size() > hparams.vocabulary {
+            return Err(Error::InvalidTensor {
+                file: gguf.file().to_path_buf(),
+                tensor: "token_embd.weight".to_owned(),
+                expected: format!("a row for each of {} tokens", tokenizer.vocabulary_size()),
+                found: format!("{} rows", hparams.vocabulary),
+            });
+        }
+        let threads = match options.threads {
+            0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+            threads => threads,
+        };
+        let cpu = match options.kernels {
+            Some(kernels) => Cpu::with_kernels(kernels, threads),
+            None => Cpu::new(threads),
+        };
+        log::debug!(
+            "model opened: {} layers, {} bytes, {:?}, {} threads",
+            hparams.layers,
+            gguf.size_bytes(),
+            cpu.kernels().instruction_set(),
+            cpu.threads(),
+        );
+        let backend = CpuBackend::new(gguf, hparams, cpu)?;
+        Ok(Model { tokenizer, backend })
+    }
+
+    /// Text to tokens and back.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Sizes of the network.
+    pub fn hparams(&self) -> &Hparams {
+        self.backend.hparams()
+    }
+
+    /// The file and its metadata.
+    pub fn gguf(&self) -> &Gguf {
+        self.backend.gguf()
+    }
+
+    /// What runs the network.
+    pub fn backend(&self) -> &CpuBackend {
+        &self.backend
+    }
+
+    /// The precision that suits this model where none is asked for: [`Precision::Q16`] up to 512 MiB of
+    /// weights, [`Precision::Q8`] beyond. Small models feel the error of 8 bits most (on SmolLM2-135M it
+    /// moves logits by 0.1, enough to flip close calls) and have arithmetic to spare.
+    pub fn default_precision(&self) -> Precision {
+        const SMALL: u64 = 512 << 20;
+        if self.gguf().size_bytes() <= SMALL {
+            Precision::Q16
+        } else {
+            Precision::Q8
+        }
+    }
+
+    /// Bytes of memory that a KV cache of `positions` takes, beside the mapped file.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a format that does not fit the model's heads.
+    pub fn kv_cache_bytes(&self, format: KvFormat, positions: usize) -> Result<u64> {
+        let cache = KvCache::new(self.hparams(), format, positions)?;
+        Ok(cache.bytes_per_position() as u64 * positions as u64)
+    }
+}
