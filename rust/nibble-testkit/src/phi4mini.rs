@@ -102,6 +102,7 @@ const CHAT_TEMPLATE: &str = "{% for message in messages %}\
     {% if add_generation_prompt %}{{ '<|assistant|>' }}{% else %}{{ eos_token }}{% endif %}";
 
 /// LongRoPE's factors beyond the original context, one for each of the 48 frequencies.
+#[allow(clippy::excessive_precision, reason = "as published")]
 const LONG_FACTORS: [f32; 48] = [
     1.0,
     1.118320672,

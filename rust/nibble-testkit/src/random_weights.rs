@@ -106,6 +106,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn random_bytes_are_those_of_splitmix64() {
+        // The first outputs that its authors' C code gives for the seed 1234567.
+        let mut random = Random::new(1_234_567);
+        assert_eq!(random.next(), 6_457_827_717_110_365_317);
+        assert_eq!(random.next(), 3_203_168_211_198_807_973);
+        let mut bytes = [0; 11];
+        Random::new(1_234_567).fill(&mut bytes);
+        assert_eq!(bytes[..8], 6_457_827_717_110_365_317_u64.to_le_bytes());
+        assert_eq!(bytes[8..], 3_203_168_211_198_807_973_u64.to_le_bytes()[..3]);
+    }
+
+    #[test]
     fn weights_have_the_deviation_asked_for() {
         for format in [Format::Q4K, Format::Q5K, Format::Q6K, Format::Q4_0] {
             let count = 100 * 256;
