@@ -1,3 +1,74 @@
 //! The `nibble` command.
 
-fn main() {}
+mod bench;
+mod candidates;
+mod demo;
+mod engine;
+mod failure;
+mod generate;
+mod inspect;
+mod interrupt;
+mod memory;
+mod models;
+mod output;
+mod perplexity;
+mod progress;
+mod selftest;
+mod text;
+mod tokenize;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Runs small language models on this machine.
+#[derive(Parser)]
+#[command(name = "nibble", version, arg_required_else_help = true)]
+struct Cli {
+    /// Write results and errors as JSON, one object a line.
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Inspect(inspect::Arguments),
+    Tokenize(tokenize::Arguments),
+    Generate(generate::Arguments),
+    Candidates(candidates::Arguments),
+    Perplexity(perplexity::Arguments),
+    Bench(bench::Arguments),
+    Selftest(selftest::Arguments),
+    Demo(demo::Arguments),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return failure::report_usage(&error),
+    };
+    let output = Output::new(cli.json);
+    match run(cli.command, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(cli.json),
+    }
+}
+
+fn run(command: Command, output: &Output) -> Result<(), Failure> {
+    match command {
+        Command::Inspect(arguments) => inspect::run(&arguments, output),
+        Command::Tokenize(arguments) => tokenize::run(&arguments, output),
+        Command::Generate(arguments) => generate::run(arguments, output),
+        Command::Candidates(arguments) => candidates::run(&arguments, output),
+        Command::Perplexity(arguments) => perplexity::run(&arguments, output),
+        Command::Bench(arguments) => bench::run(&arguments, output),
+        Command::Selftest(arguments) => selftest::run(&arguments, output),
+        Command::Demo(arguments) => demo::run(&arguments, output),
+    }
+}

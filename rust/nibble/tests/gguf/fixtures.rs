@@ -2,16 +2,10 @@
 //! `gen_fixtures.py`, which made the models, and from that package's reader.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use nibble::gguf::{Format, Gguf};
+use nibble_testkit::fixture;
 use sha2::{Digest, Sha256};
-
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../nibble-testkit/fixtures")
-        .join(name)
-}
 
 struct Expected {
     file: &'static str,

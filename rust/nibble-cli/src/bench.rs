@@ -1,0 +1,196 @@
+//! `nibble bench`: speed of prefill and decode.
+
+use std::time::{Duration, Instant};
+
+use nibble::{CancelHandle, RopePolicy, Session, SessionOptions};
+use serde::Serialize;
+
+use crate::engine::{ComputeArguments, ModelArgument, SessionArguments};
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::memory::peak_resident_bytes;
+use crate::output::{Output, Table, bytes};
+use crate::progress;
+
+/// Measure how fast a model reads a prompt (prefill) and generates (decode).
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    model: ModelArgument,
+
+    /// Tokens of the prompt; 0 measures no prefill.
+    #[arg(long, default_value_t = 512)]
+    pp: usize,
+
+    /// Tokens to generate; 0 measures no decode.
+    #[arg(long, default_value_t = 64)]
+    tg: usize,
+
+    /// Tokens that the cache holds before either begins.
+    #[arg(long, default_value_t = 0)]
+    depth: usize,
+
+    /// How often each is measured; the median counts.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    repetitions: u16,
+
+    #[command(flatten)]
+    compute: ComputeArguments,
+
+    #[command(flatten)]
+    session: SessionArguments,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    pp: usize,
+    tg: usize,
+    depth: usize,
+    threads: usize,
+    instruction_set: &'static str,
+    /// Medians; `null` for what was not measured.
+    prefill_tokens_per_second: Option<f64>,
+    decode_tokens_per_second: Option<f64>,
+    /// Each repetition, slowest first.
+    prefill_samples: Vec<f64>,
+    decode_samples: Vec<f64>,
+    model_bytes: u64,
+    peak_rss_bytes: Option<u64>,
+}
+
+pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
+    let interrupt = Interrupt::install()?;
+    let cancel = interrupt.handle();
+    let model = arguments.compute.open(&arguments.model, None)?;
+    let Arguments { pp, tg, depth, .. } = *arguments;
+    let repetitions = usize::from(arguments.repetitions);
+    // At least two, for the warm-up.
+    let context = depth.saturating_add(pp.max(tg)).max(2);
+    let options = SessionOptions {
+        // A text that outgrew LongRoPE's short set would be computed anew in the middle of a measurement.
+        rope_policy: RopePolicy::Planned(context),
+        ..arguments.session.options(context)
+    };
+    let mut session = Session::new(model.clone(), options)?;
+
+    // Any tokens do: the work does not depend on them.
+    let vocabulary = model.tokenizer().vocabulary_size() as u64;
+    let token = |position: u64| (position.wrapping_mul(2_654_435_761) % vocabulary.max(1)) as u32;
+    let tokens: Vec<u32> = (0..context as u64).map(token).collect();
+    let upto = |len: usize| tokens.get(..len).unwrap_or_default();
+
+    let steps = usize::from(pp > 0) + usize::from(tg > 0);
+    let bar = progress::bar(output, "measuring", steps * repetitions + 1);
+    // Touches every page of the file and fills the cache up to the depth.
+    session.prefill(upto(2), &cancel)?;
+    if depth > 0 {
+        session.prefill(upto(depth), &cancel)?;
+    }
+    bar.inc(1);
+
+    let (mut prefill_samples, mut decode_samples) = (Vec::new(), Vec::new());
+    for _ in 0..repetitions {
+        if pp > 0 {
+            prefill_samples.push(measure(&mut session, upto(depth + pp), depth, pp, &cancel)?);
+            bar.inc(1);
+        }
+    }
+    for _ in 0..repetitions {
+        if tg > 0 {
+            decode_samples.push(measure(&mut session, upto(depth + tg), depth, 1, &cancel)?);
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+
+    let report = Report {
+        pp,
+        tg,
+        depth,
+        threads: model.backend().cpu().threads(),
+        instruction_set: model.backend().cpu().kernels().instruction_set().name(),
+        prefill_tokens_per_second: median(&mut prefill_samples),
+        decode_tokens_per_second: median(&mut decode_samples),
+        prefill_samples,
+        decode_samples,
+        model_bytes: model.gguf().size_bytes(),
+        peak_rss_bytes: peak_resident_bytes(),
+    };
+    if output.is_json() {
+        output.object(&report)
+    } else {
+        output.line(table(&report))
+    }
+}
+
+/// Tokens a second from `depth` on, `step` tokens at a time.
+fn measure(
+    session: &mut Session,
+    tokens: &[u32],
+    depth: usize,
+    step: usize,
+    cancel: &CancelHandle,
+) -> Result<f64, Failure> {
+    session.truncate(depth);
+    let mut time = Duration::ZERO;
+    let count = tokens.len().saturating_sub(depth);
+    for end in (depth + step..=tokens.len()).step_by(step) {
+        let start = Instant::now();
+        session.prefill(tokens.get(..end).unwrap_or_default(), cancel)?;
+        time += start.elapsed();
+    }
+    Ok(count as f64 / time.as_secs_f64())
+}
+
+/// Sorts `samples`; of an even number the lower of the two in the middle.
+fn median(samples: &mut [f64]) -> Option<f64> {
+    samples.sort_by(f64::total_cmp);
+    samples.get(samples.len().checked_sub(1)? / 2).copied()
+}
+
+fn table(report: &Report) -> Table {
+    let mut table = Table::default();
+    let speed = |median: Option<f64>, samples: &[f64]| match (median, samples) {
+        (Some(median), [slowest, .., fastest]) => {
+            format!("{median:.1} tokens/s ({slowest:.1} to {fastest:.1})")
+        }
+        (Some(median), _) => format!("{median:.1} tokens/s"),
+        (None, _) => "not measured".to_owned(),
+    };
+    let Report {
+        pp,
+        tg,
+        depth,
+        threads,
+        instruction_set,
+        ..
+    } = report;
+    let prefill = speed(report.prefill_tokens_per_second, &report.prefill_samples);
+    let decode = speed(report.decode_tokens_per_second, &report.decode_samples);
+    table.row([
+        &"computing with",
+        &format!("{threads} threads, {instruction_set}"),
+    ]);
+    table.row([&format!("prefill of {pp} at depth {depth}"), &prefill]);
+    table.row([&format!("decode of {tg} at depth {depth}"), &decode]);
+    let peak = report
+        .peak_rss_bytes
+        .map_or_else(|| "unknown".to_owned(), bytes);
+    table.row([
+        &"peak memory",
+        &format!("{peak}, with a file of {}", bytes(report.model_bytes)),
+    ]);
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_one_of_the_samples() {
+        assert_eq!(median(&mut [3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&mut [4.0, 1.0, 3.0, 2.0]), Some(2.0));
+        assert_eq!(median(&mut []), None);
+    }
+}

@@ -1,0 +1,94 @@
+//! Opening models and sessions as the command line asks for.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use nibble::backend::Precision;
+use nibble::{KvFormat, Model, ModelOptions, Session, SessionOptions};
+use nibble_kernels::Kernels;
+
+use crate::failure::Failure;
+use crate::models;
+
+/// Which model.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ModelArgument {
+    /// Path of a GGUF file, or the name of an installed model.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+}
+
+/// How it computes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ComputeArguments {
+    /// Threads that compute [default: one a core].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+}
+
+impl ComputeArguments {
+    /// Opens `model`, with the fastest kernels of this processor unless others are given.
+    pub(crate) fn open(
+        &self,
+        model: &ModelArgument,
+        kernels: Option<Kernels>,
+    ) -> Result<Arc<Model>, Failure> {
+        let threads = self.threads.map_or(0, usize::from);
+        let file = models::find(&model.model)?;
+        Ok(Arc::new(Model::open(
+            file,
+            &ModelOptions { threads, kernels },
+        )?))
+    }
+}
+
+/// How a session stores and computes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SessionArguments {
+    /// How keys and values are stored.
+    #[arg(long, value_enum, default_value_t = Kv::F16)]
+    kv: Kv,
+
+    /// How activations are held in matrix products.
+    #[arg(long, value_enum, default_value_t = Activations::Q8)]
+    activations: Activations,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kv {
+    F16,
+    F32,
+    #[value(name = "q8_0")]
+    Q8,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Activations {
+    Q8,
+    F32,
+}
+
+impl SessionArguments {
+    /// Options of a session of `context` tokens; 0 for the engine's default.
+    pub(crate) fn options(&self, context: usize) -> SessionOptions {
+        SessionOptions {
+            context,
+            kv_format: match self.kv {
+                Kv::F16 => KvFormat::F16,
+                Kv::F32 => KvFormat::F32,
+                Kv::Q8 => KvFormat::Q8_0,
+            },
+            precision: match self.activations {
+                Activations::Q8 => Precision::Q8,
+                Activations::F32 => Precision::F32,
+            },
+            ..SessionOptions::default()
+        }
+    }
+
+    /// A session of `context` tokens; 0 for the engine's default.
+    pub(crate) fn open(&self, model: &Arc<Model>, context: usize) -> Result<Session, Failure> {
+        Ok(Session::new(model.clone(), self.options(context))?)
+    }
+}
