@@ -106,16 +106,15 @@ fn multiply_q8<B: Blocks>(weights: &[u8], x: Q8Rows<'_>, mut out: TileMut<'_>) {
     assert!(row_bytes * out.rows() == weights.len());
     // What the loads below rely on: a row has as many groups as the activations, rounded up.
     assert_eq!(groups_of::<B>(row_bytes), x.padded_cols() / GROUP_LEN);
-    if x.rows() == 1 {
-        let x = x.row(0);
-        for (r, row) in weights.chunks_exact(row_bytes).enumerate() {
-            out.set(0, r, dot_row::<B>(row, x));
-        }
-    } else {
-        for first in (0..out.rows()).step_by(PANEL_ROWS) {
-            let rows = PANEL_ROWS.min(out.rows() - first);
-            let weights = &weights[first * row_bytes..(first + rows) * row_bytes];
-            multiply_panel::<B>(weights, row_bytes, x, first, &mut out);
+    match x.rows() {
+        1 => multiply_decoded::<B, 1>(weights, row_bytes, x, &mut out),
+        2 => multiply_decoded::<B, 2>(weights, row_bytes, x, &mut out),
+        _ => {
+            for first in (0..out.rows()).step_by(PANEL_ROWS) {
+                let rows = PANEL_ROWS.min(out.rows() - first);
+                let weights = &weights[first * row_bytes..(first + rows) * row_bytes];
+                multiply_panel::<B>(weights, row_bytes, x, first, &mut out);
+            }
         }
     }
 }
@@ -136,39 +135,56 @@ const fn step_bytes<B: Blocks>() -> usize {
     }
 }
 
-/// One row times one token.
+/// Rows times `TOKENS` tokens, each group multiplied as soon as it is decoded.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn dot_row<B: Blocks>(row: &[u8], x: Q8Row<'_>) -> f32 {
-    let mut total = 0.0;
-    let mut accumulator = _mm256_setzero_ps();
-    let mut group = 0;
-    let steps = row.chunks_exact(step_bytes::<B>());
-    let rest = steps.remainder();
-    for step in steps {
-        // SAFETY: `step` holds the blocks of one step.
-        let decoded = unsafe { B::decode(step.as_ptr()) };
-        for decoded in decoded.as_ref() {
-            // SAFETY: `multiply_q8` compared the lengths.
-            accumulator = unsafe { accumulate::<B>(accumulator, decoded, x, group) };
-            group += 1;
+fn multiply_decoded<B: Blocks, const TOKENS: usize>(
+    weights: &[u8],
+    row_bytes: usize,
+    x: Q8Rows<'_>,
+    out: &mut TileMut<'_>,
+) {
+    let x: [Q8Row<'_>; TOKENS] = std::array::from_fn(|t| x.row(t));
+    for (r, row) in weights.chunks_exact(row_bytes).enumerate() {
+        let mut totals = [0.0; TOKENS];
+        let mut accumulators = [_mm256_setzero_ps(); TOKENS];
+        let mut group = 0;
+        let steps = row.chunks_exact(step_bytes::<B>());
+        let rest = steps.remainder();
+        for step in steps {
+            // SAFETY: `step` holds the blocks of one step.
+            let decoded = unsafe { B::decode(step.as_ptr()) };
+            for decoded in decoded.as_ref() {
+                for t in 0..TOKENS {
+                    // SAFETY: `multiply_q8` compared the lengths.
+                    accumulators[t] =
+                        unsafe { accumulate::<B>(accumulators[t], decoded, x[t], group) };
+                }
+                group += 1;
+            }
+            if group % PANEL_GROUPS == 0 {
+                for t in 0..TOKENS {
+                    totals[t] += sum_lanes(accumulators[t]);
+                    accumulators[t] = _mm256_setzero_ps();
+                }
+            }
         }
-        if group % PANEL_GROUPS == 0 {
-            total += sum_lanes(accumulator);
-            accumulator = _mm256_setzero_ps();
+        if !rest.is_empty() {
+            for decoded in decode_rest::<B>(rest).as_ref() {
+                for t in 0..TOKENS {
+                    // SAFETY: as above.
+                    accumulators[t] =
+                        unsafe { accumulate::<B>(accumulators[t], decoded, x[t], group) };
+                }
+                group += 1;
+            }
+        }
+        for t in 0..TOKENS {
+            if group % PANEL_GROUPS != 0 {
+                totals[t] += sum_lanes(accumulators[t]);
+            }
+            out.set(t, r, totals[t]);
         }
     }
-    if !rest.is_empty() {
-        let decoded = decode_rest::<B>(rest);
-        for decoded in decoded.as_ref() {
-            // SAFETY: as above.
-            accumulator = unsafe { accumulate::<B>(accumulator, decoded, x, group) };
-            group += 1;
-        }
-    }
-    if group % PANEL_GROUPS != 0 {
-        total += sum_lanes(accumulator);
-    }
-    total
 }
 
 /// Decodes the last blocks of a row that do not fill a group. The missing ones read as zeros.
