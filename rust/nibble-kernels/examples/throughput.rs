@@ -43,17 +43,18 @@ fn main() {
         let weight = Matrix::new(format, rows, cols, &data).unwrap();
         for kernels in Kernels::supported() {
             let cpu = Cpu::with_kernels(kernels, threads);
-            for q8 in [true, false] {
-                if q8 && !format.takes_q8() {
+            for inputs in ["q8", "q8+q8", "f32"] {
+                if inputs != "f32" && !format.takes_q8() {
                     continue;
                 }
-                let [one, four, many] = [1, 4, 64].map(|tokens| seconds(&cpu, weight, q8, tokens));
+                let [one, four, many] =
+                    [1, 4, 64].map(|tokens| seconds(&cpu, weight, inputs, tokens));
                 let macs = (rows * cols) as f64 / 1e9;
                 println!(
                     "{:6} {:6} {:6} {:9.1} {:11.1} {:11.1} {:12.1}",
                     format.name(),
                     kernels.instruction_set().name(),
-                    if q8 { "q8" } else { "f32" },
+                    inputs,
                     data.len() as f64 / 1e9 / one,
                     macs / one,
                     4.0 * macs / four,
@@ -98,19 +99,25 @@ fn attention(kernels: &Kernels) {
 }
 
 /// The shortest time of a product in seconds.
-fn seconds(cpu: &Cpu, weight: Matrix<'_>, q8: bool, tokens: usize) -> f64 {
+fn seconds(cpu: &Cpu, weight: Matrix<'_>, inputs: &str, tokens: usize) -> f64 {
     let cols = weight.cols();
     let values: Vec<f32> = (0..tokens * cols)
         .map(|i| (i % 37) as f32 / 18.0 - 1.0)
         .collect();
     let mut quantized = QuantizedActivations::new();
-    quantized.quantize(cpu.kernels(), &values, cols).unwrap();
-    let x = match q8 {
-        true => Activations::Q8(&quantized),
-        false => Activations::F32 {
+    if inputs == "q8" {
+        quantized.quantize(cpu.kernels(), &values, cols).unwrap();
+    } else {
+        quantized
+            .quantize_with_residual(cpu.kernels(), &values, cols)
+            .unwrap();
+    }
+    let x = match inputs {
+        "f32" => Activations::F32 {
             values: &values,
             cols,
         },
+        _ => Activations::Q8(&quantized),
     };
     let mut out = vec![0.0; tokens * weight.rows()];
     shortest(|| {

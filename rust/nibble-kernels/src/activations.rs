@@ -30,8 +30,8 @@ pub(crate) const GROUP_LEN: usize = 128;
 /// The sums are `scale * (sum of the 16 codes)`, in the order of those lanes: first halves of the
 /// four blocks, then second halves.
 ///
-/// A batch may carry a second set of rows that hold what the first leaves over, quantized in the same
-/// way: 16 bits a value in two products of 8 bits, see
+/// Each row may be followed by a second one that holds what the first leaves over, quantized in the
+/// same way: 16 bits a value in two products of 8 bits, see
 /// [`quantize_with_residual`](Self::quantize_with_residual).
 ///
 /// The buffers grow and never shrink: keep one and quantize into it again.
@@ -42,7 +42,7 @@ pub struct QuantizedActivations {
     sums: Vec<f32>,
     rows: usize,
     cols: usize,
-    has_residual: bool,
+    has_residuals: bool,
     /// What the codes leave over of one row.
     rest: Vec<f32>,
 }
@@ -65,9 +65,10 @@ impl QuantizedActivations {
         x: &[f32],
         cols: usize,
     ) -> Result<(), KernelError> {
-        self.resize(x, cols, 1)?;
-        self.quantize_rows(kernels, x);
-        self.has_residual = false;
+        self.resize(x, cols, false)?;
+        for (index, x) in x.chunks_exact(cols).enumerate() {
+            self.quantize_row(kernels, x, index);
+        }
         Ok(())
     }
 
@@ -83,31 +84,28 @@ impl QuantizedActivations {
         x: &[f32],
         cols: usize,
     ) -> Result<(), KernelError> {
-        self.resize(x, cols, 2)?;
-        self.quantize_rows(kernels, x);
-        let mut rest = std::mem::take(&mut self.rest);
-        rest.resize(cols, 0.0);
+        self.resize(x, cols, true)?;
+        let mut buffer = std::mem::take(&mut self.rest);
+        grow(&mut buffer, cols);
+        let rest = &mut buffer[..cols];
         for (index, x) in x.chunks_exact(cols).enumerate() {
-            let row = self.view().row(index);
-            for (block, (rest, x)) in rest
-                .chunks_mut(SCALE_LEN)
-                .zip(x.chunks(SCALE_LEN))
-                .enumerate()
-            {
+            self.quantize_row(kernels, x, 2 * index);
+            let row = self.view().row(2 * index);
+            let blocks = rest.chunks_mut(SCALE_LEN).zip(x.chunks(SCALE_LEN));
+            for (block, (rest, x)) in blocks.enumerate() {
                 let scale = row.scales[block];
                 for ((rest, x), code) in rest.iter_mut().zip(x).zip(row.block(block)) {
                     *rest = x - f32::from(code) * scale;
                 }
             }
-            self.quantize_row(kernels, &rest, self.rows + index);
+            self.quantize_row(kernels, rest, 2 * index + 1);
         }
-        self.rest = rest;
-        self.has_residual = true;
+        self.rest = buffer;
         Ok(())
     }
 
-    /// Makes room for `planes` codes of each value of `x`.
-    fn resize(&mut self, x: &[f32], cols: usize, planes: usize) -> Result<(), KernelError> {
+    /// Makes room for the codes of `x`, and for residuals.
+    fn resize(&mut self, x: &[f32], cols: usize, has_residuals: bool) -> Result<(), KernelError> {
         if cols == 0 || !cols.is_multiple_of(SCALE_LEN) {
             let expected = cols.next_multiple_of(SCALE_LEN).max(SCALE_LEN);
             return Err(KernelError::Shape {
@@ -126,21 +124,22 @@ impl QuantizedActivations {
         }
         self.rows = x.len() / cols;
         self.cols = cols;
-        let padded = cols.next_multiple_of(GROUP_LEN);
-        grow(&mut self.codes, planes * self.rows * padded);
-        grow(&mut self.scales, planes * self.rows * (padded / SCALE_LEN));
-        grow(&mut self.sums, planes * self.rows * (padded / SUM_LEN));
+        self.has_residuals = has_residuals;
+        let (rows, padded) = self.shape();
+        grow(&mut self.codes, rows * padded);
+        grow(&mut self.scales, rows * padded / SCALE_LEN);
+        grow(&mut self.sums, rows * padded / SUM_LEN);
         Ok(())
     }
 
-    fn quantize_rows(&mut self, kernels: &Kernels, x: &[f32]) {
-        for (index, x) in x.chunks_exact(self.cols).enumerate() {
-            self.quantize_row(kernels, x, index);
-        }
+    /// Rows of codes and their length with what pads them to whole groups.
+    fn shape(&self) -> (usize, usize) {
+        let rows = self.rows * self.planes();
+        (rows, self.cols.next_multiple_of(GROUP_LEN))
     }
 
     fn quantize_row(&mut self, kernels: &Kernels, x: &[f32], index: usize) {
-        let padded = self.cols.next_multiple_of(GROUP_LEN);
+        let (_, padded) = self.shape();
         let part = |unit: usize| index * padded / unit..(index + 1) * padded / unit;
         kernels.quantize_row(
             x,
@@ -160,39 +159,38 @@ impl QuantizedActivations {
         self.cols
     }
 
-    /// What the codes and scales of row `row` stand for, in natural order, or `None` beyond the
-    /// last row.
+    /// What the codes and scales of row `row`, and its residual if it has one, stand for, in natural
+    /// order; `None` beyond the last row.
     pub fn dequantized(&self, row: usize) -> Option<Vec<f32>> {
         if row >= self.rows {
             return None;
         }
-        let row = self.view().row(row);
-        let mut values = Vec::with_capacity(self.cols);
-        for block in 0..self.cols / SCALE_LEN {
-            let scale = row.scales[block];
-            values.extend(row.block(block).map(|code| f32::from(code) * scale));
+        let mut values = vec![0.0; self.cols];
+        for plane in 0..self.planes() {
+            let row = self.view().row(row * self.planes() + plane);
+            for (block, values) in values.chunks_mut(SCALE_LEN).enumerate() {
+                for (value, code) in values.iter_mut().zip(row.block(block)) {
+                    *value += f32::from(code) * row.scales[block];
+                }
+            }
         }
         Some(values)
     }
 
+    /// Rows of codes for each row of values: 2 with residuals, which follow their rows, else 1.
+    pub(crate) fn planes(&self) -> usize {
+        1 + usize::from(self.has_residuals)
+    }
+
+    /// All rows of codes, [`planes`](Self::planes) for each row of values.
     pub(crate) fn view(&self) -> Q8Rows<'_> {
-        self.rows_from(0)
-    }
-
-    /// What the rows of [`view`](Self::view) leave over, where the batch was quantized so.
-    pub(crate) fn residual(&self) -> Option<Q8Rows<'_>> {
-        self.has_residual.then(|| self.rows_from(self.rows))
-    }
-
-    fn rows_from(&self, first: usize) -> Q8Rows<'_> {
-        let padded = self.cols.next_multiple_of(GROUP_LEN);
-        let part = |unit: usize| first * padded / unit..(first + self.rows) * padded / unit;
+        let (rows, padded) = self.shape();
         Q8Rows {
-            rows: self.rows,
+            rows,
             padded,
-            codes: &self.codes[part(1)],
-            scales: &self.scales[part(SCALE_LEN)],
-            sums: &self.sums[part(SUM_LEN)],
+            codes: &self.codes[..rows * padded],
+            scales: &self.scales[..rows * padded / SCALE_LEN],
+            sums: &self.sums[..rows * padded / SUM_LEN],
         }
     }
 }
@@ -280,8 +278,13 @@ pub(crate) struct Q8Row<'a> {
 impl Q8Row<'_> {
     /// The 32 codes of a scale block in natural order.
     pub(crate) fn block(&self, block: usize) -> [i8; 32] {
-        let group = &self.codes[block / 4 * GROUP_LEN..];
-        std::array::from_fn(|i| group[interleaved(block % 4 * 32 + i)])
+        let group = &self.codes[block / 4 * GROUP_LEN..][..GROUP_LEN];
+        let mut codes = [0; 32];
+        for (word, codes) in codes.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            let first = interleaved(block % 4 * SCALE_LEN + 4 * word);
+            codes.copy_from_slice(&group[first..first + 4]);
+        }
+        codes
     }
 }
 

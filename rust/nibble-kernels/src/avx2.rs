@@ -2,9 +2,9 @@
 //!
 //! **Products with 8-bit activations.** A format only has to say how 128 of its weights become a
 //! [`Group`]: codes in the order of the activations (see [`crate::QuantizedActivations`]), and a
-//! scale and a minimum for each lane. The rest is common. One token multiplies each group where it
-//! is decoded; more tokens share a panel of decoded groups. Both do the same operations in the same
-//! order for each pair of row and token, so results do not depend on the size of the batch.
+//! scale and a minimum for each lane. The rest is common. Up to four tokens multiply each group where
+//! it is decoded; more share a panel of decoded groups. Both do the same operations in the same order
+//! for each pair of row and token, so results do not depend on the size of the batch.
 //!
 //! **Products with `f32` activations.** Rows are dequantized, a piece at a time, to a panel on the
 //! stack.
@@ -70,11 +70,11 @@ struct Group {
 /// `pmaddubsw` adds two products to 16 bits with saturation, `paddw` wraps: neither may happen.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Codes {
-    /// 0..=31: the four products of a lane can be added in 16 bits, 4 * 2 * 31 * 127 = 31,496.
+    /// 0..=31: four pairs of products can be added in 16 bits, 4 * 2 * 31 * 127 = 31,496.
     UpTo31,
-    /// 0..=63: two can, 2 * 2 * 63 * 127 = 32,004.
+    /// 0..=63: two pairs can, 2 * 2 * 63 * 127 = 32,004.
     UpTo63,
-    /// -128..=127, as magnitude times signed activation: none can, 2 * 128 * 127 = 32,512.
+    /// -128..=127, as magnitude times signed activation: one pair is all, 2 * 128 * 127 = 32,512.
     Signed,
 }
 
@@ -106,16 +106,17 @@ fn multiply_q8<B: Blocks>(weights: &[u8], x: Q8Rows<'_>, mut out: TileMut<'_>) {
     assert!(row_bytes * out.rows() == weights.len());
     // What the loads below rely on: a row has as many groups as the activations, rounded up.
     assert_eq!(groups_of::<B>(row_bytes), x.padded_cols() / GROUP_LEN);
-    if x.rows() == 1 {
-        let x = x.row(0);
-        for (r, row) in weights.chunks_exact(row_bytes).enumerate() {
-            out.set(0, r, dot_row::<B>(row, x));
-        }
-    } else {
-        for first in (0..out.rows()).step_by(PANEL_ROWS) {
-            let rows = PANEL_ROWS.min(out.rows() - first);
-            let weights = &weights[first * row_bytes..(first + rows) * row_bytes];
-            multiply_panel::<B>(weights, row_bytes, x, first, &mut out);
+    match x.rows() {
+        1 => multiply_decoded::<B, 1>(weights, row_bytes, x, &mut out),
+        2 => multiply_decoded::<B, 2>(weights, row_bytes, x, &mut out),
+        3 => multiply_decoded::<B, 3>(weights, row_bytes, x, &mut out),
+        4 => multiply_decoded::<B, 4>(weights, row_bytes, x, &mut out),
+        _ => {
+            for first in (0..out.rows()).step_by(PANEL_ROWS) {
+                let rows = PANEL_ROWS.min(out.rows() - first);
+                let weights = &weights[first * row_bytes..(first + rows) * row_bytes];
+                multiply_panel::<B>(weights, row_bytes, x, first, &mut out);
+            }
         }
     }
 }
@@ -136,39 +137,57 @@ const fn step_bytes<B: Blocks>() -> usize {
     }
 }
 
-/// One row times one token.
+/// Rows times `TOKENS` tokens, each group multiplied as soon as it is decoded.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn dot_row<B: Blocks>(row: &[u8], x: Q8Row<'_>) -> f32 {
-    let mut total = 0.0;
-    let mut accumulator = _mm256_setzero_ps();
-    let mut group = 0;
-    let steps = row.chunks_exact(step_bytes::<B>());
-    let rest = steps.remainder();
-    for step in steps {
-        // SAFETY: `step` holds the blocks of one step.
-        let decoded = unsafe { B::decode(step.as_ptr()) };
-        for decoded in decoded.as_ref() {
-            // SAFETY: `multiply_q8` compared the lengths.
-            accumulator = unsafe { accumulate::<B>(accumulator, decoded, x, group) };
-            group += 1;
+fn multiply_decoded<B: Blocks, const TOKENS: usize>(
+    weights: &[u8],
+    row_bytes: usize,
+    x: Q8Rows<'_>,
+    out: &mut TileMut<'_>,
+) {
+    let x: [Q8Row<'_>; TOKENS] = std::array::from_fn(|t| x.row(t));
+    for (r, row) in weights.chunks_exact(row_bytes).enumerate() {
+        // The neutral element of addition: a panel sets its first sum, even if that is -0.
+        let mut totals = [-0.0; TOKENS];
+        let mut accumulators = [_mm256_setzero_ps(); TOKENS];
+        let mut group = 0;
+        let steps = row.chunks_exact(step_bytes::<B>());
+        let rest = steps.remainder();
+        for step in steps {
+            // SAFETY: `step` holds the blocks of one step.
+            let decoded = unsafe { B::decode(step.as_ptr()) };
+            for decoded in decoded.as_ref() {
+                for t in 0..TOKENS {
+                    // SAFETY: `multiply_q8` compared the lengths.
+                    accumulators[t] =
+                        unsafe { accumulate::<B>(accumulators[t], decoded, x[t], group) };
+                }
+                group += 1;
+            }
+            if group % PANEL_GROUPS == 0 {
+                for t in 0..TOKENS {
+                    totals[t] += sum_lanes(accumulators[t]);
+                    accumulators[t] = _mm256_setzero_ps();
+                }
+            }
         }
-        if group % PANEL_GROUPS == 0 {
-            total += sum_lanes(accumulator);
-            accumulator = _mm256_setzero_ps();
+        if !rest.is_empty() {
+            for decoded in decode_rest::<B>(rest).as_ref() {
+                for t in 0..TOKENS {
+                    // SAFETY: as above.
+                    accumulators[t] =
+                        unsafe { accumulate::<B>(accumulators[t], decoded, x[t], group) };
+                }
+                group += 1;
+            }
+        }
+        for t in 0..TOKENS {
+            if group % PANEL_GROUPS != 0 {
+                totals[t] += sum_lanes(accumulators[t]);
+            }
+            out.set(t, r, totals[t]);
         }
     }
-    if !rest.is_empty() {
-        let decoded = decode_rest::<B>(rest);
-        for decoded in decoded.as_ref() {
-            // SAFETY: as above.
-            accumulator = unsafe { accumulate::<B>(accumulator, decoded, x, group) };
-            group += 1;
-        }
-    }
-    if group % PANEL_GROUPS != 0 {
-        total += sum_lanes(accumulator);
-    }
-    total
 }
 
 /// Decodes the last blocks of a row that do not fill a group. The missing ones read as zeros.
@@ -220,51 +239,52 @@ fn multiply_panel<B: Blocks>(
             }
         }
         let rows = weights.len() / row_bytes;
-        let mut token = 0;
-        while token < x.rows() {
-            for r in 0..rows {
-                let panel = &panel[r * PANEL_GROUPS..][..count];
-                // SAFETY: the loop above wrote `count` groups of each of the `rows` rows.
-                let panel = unsafe { &*(panel as *const [MaybeUninit<Group>] as *const [Group]) };
-                let row = first + r;
-                match x.rows() - token {
-                    1 => multiply_tokens::<B, 1>(panel, x, start, token, row, out),
-                    2 => multiply_tokens::<B, 2>(panel, x, start, token, row, out),
-                    3 => multiply_tokens::<B, 3>(panel, x, start, token, row, out),
-                    _ => multiply_tokens::<B, 4>(panel, x, start, token, row, out),
-                }
+        let rows = panel.chunks_exact(PANEL_GROUPS).take(rows).map(|groups| {
+            let groups = &groups[..count];
+            // SAFETY: the loop above wrote the first `count` groups of each of these rows.
+            unsafe { &*(groups as *const [MaybeUninit<Group>] as *const [Group]) }
+        });
+        for token in (0..x.rows()).step_by(4) {
+            let (rows, at) = (rows.clone(), (token, first));
+            match x.rows() - token {
+                1 => multiply_tokens::<B, 1>(rows, x, start, at, out),
+                2 => multiply_tokens::<B, 2>(rows, x, start, at, out),
+                3 => multiply_tokens::<B, 3>(rows, x, start, at, out),
+                _ => multiply_tokens::<B, 4>(rows, x, start, at, out),
             }
-            token += 4;
         }
     }
 }
 
-/// The groups of one row, from group `start` on, times `TOKENS` tokens from `token` on; added to
-/// row `row` of the tile, or set there for the first groups.
+/// Rows of decoded groups, which are group `start` and those after it, times `TOKENS` tokens. The
+/// products are added to the tile from token and row `at` on, or set there for the first groups.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn multiply_tokens<B: Blocks, const TOKENS: usize>(
-    panel: &[Group],
+fn multiply_tokens<'a, B: Blocks, const TOKENS: usize>(
+    rows: impl Iterator<Item = &'a [Group]>,
     x: Q8Rows<'_>,
     start: usize,
-    token: usize,
-    row: usize,
+    at: (usize, usize),
     out: &mut TileMut<'_>,
 ) {
+    let (token, first) = at;
     let x: [Q8Row<'_>; TOKENS] = std::array::from_fn(|t| x.row(token + t));
-    let mut accumulators = [_mm256_setzero_ps(); TOKENS];
-    for (i, group) in panel.iter().enumerate() {
-        for t in 0..TOKENS {
-            // SAFETY: `multiply_q8` compared the lengths.
-            accumulators[t] = unsafe { accumulate::<B>(accumulators[t], group, x[t], start + i) };
+    for (r, groups) in rows.enumerate() {
+        let mut accumulators = [_mm256_setzero_ps(); TOKENS];
+        for (i, group) in groups.iter().enumerate() {
+            for t in 0..TOKENS {
+                // SAFETY: `multiply_q8` compared the lengths.
+                accumulators[t] =
+                    unsafe { accumulate::<B>(accumulators[t], group, x[t], start + i) };
+            }
         }
-    }
-    for (t, accumulator) in accumulators.iter().enumerate() {
-        let sum = sum_lanes(*accumulator);
-        if start == 0 {
-            out.set(token + t, row, sum);
-        } else {
-            out.add(token + t, row, sum);
+        for (t, accumulator) in accumulators.iter().enumerate() {
+            let sum = sum_lanes(*accumulator);
+            if start == 0 {
+                out.set(token + t, first + r, sum);
+            } else {
+                out.add(token + t, first + r, sum);
+            }
         }
     }
 }
@@ -292,7 +312,7 @@ unsafe fn accumulate<B: Blocks>(
                 _mm256_loadu_si256(codes.add(2)),
                 _mm256_loadu_si256(codes.add(3)),
             ],
-            _mm256_broadcast_ps(&*x.scales.as_ptr().add(index * 4).cast()),
+            _mm256_broadcast_ps(&_mm_loadu_ps(x.scales.as_ptr().add(index * 4))),
             _mm256_loadu_ps(x.sums.as_ptr().add(index * 8)),
         )
     };
@@ -1002,7 +1022,7 @@ fn quantize_row(x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [f32
         let lanes = _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
         // SAFETY: 16 bytes in, 32 bytes out.
         unsafe {
-            let scales = _mm256_broadcast_ps(&*scales.as_ptr().cast());
+            let scales = _mm256_broadcast_ps(&_mm_loadu_ps(scales.as_ptr()));
             _mm256_storeu_ps(sums.as_mut_ptr(), _mm256_mul_ps(scales, lanes));
         }
     }

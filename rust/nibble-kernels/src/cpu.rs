@@ -204,7 +204,8 @@ enum Inputs<'a> {
     },
     Q8 {
         rows: Q8Rows<'a>,
-        residual: Option<Q8Rows<'a>>,
+        /// Rows for each token, whose products are added.
+        planes: usize,
     },
 }
 
@@ -234,7 +235,7 @@ impl<'a> Inputs<'a> {
                 }
                 Ok(Inputs::Q8 {
                     rows: x.view(),
-                    residual: x.residual(),
+                    planes: x.planes(),
                 })
             }
         }
@@ -243,7 +244,7 @@ impl<'a> Inputs<'a> {
     fn tokens(&self) -> usize {
         match self {
             Inputs::F32 { values, cols } => values.len() / cols,
-            Inputs::Q8 { rows, .. } => rows.rows(),
+            Inputs::Q8 { rows, planes } => rows.rows() / planes,
         }
     }
 
@@ -264,27 +265,24 @@ impl<'a> Inputs<'a> {
                     .unwrap_or_default();
                 kernels.matmul_f32(weight.format(), weights, x, *cols, tile);
             }
-            Inputs::Q8 { rows, residual } => {
-                let x = rows.slice(tokens.start, tokens.len());
-                let product = |weights: &[u8], x: Q8Rows<'_>, tile: TileMut<'_>| {
+            Inputs::Q8 { rows, planes } => {
+                let x = rows.slice(tokens.start * planes, tokens.len() * planes);
+                let product = |weights: &[u8], tile: TileMut<'_>| {
                     let done = kernels.matmul_q8(weight.format(), weights, x, tile);
                     debug_assert!(done.is_ok(), "`new` checked the format");
                 };
-                let Some(residual) = residual else {
-                    return product(weights, x, tile);
-                };
-                let residual = residual.slice(tokens.start, tokens.len());
-                let row_bytes = weights.len() / tile.rows().max(1);
-                let mut sums = [0.0; STRIP * TOKENS];
-                for (strip, weights) in weights.chunks(STRIP * row_bytes).enumerate() {
-                    let rows = weights.len() / row_bytes;
-                    let mut tile = tile.part(strip * STRIP..strip * STRIP + rows);
-                    product(weights, x, tile.part(0..rows));
-                    let sums = sums.get_mut(..tokens.len() * rows).unwrap_or_default();
-                    product(weights, residual, TileMut::of_rows(sums, rows));
-                    for (token, sums) in sums.chunks_exact(rows).enumerate() {
-                        for (row, sum) in sums.iter().enumerate() {
-                            tile.add(token, row, *sum);
+                if *planes == 1 {
+                    return product(weights, tile);
+                }
+                let mut parts = [0.0; STRIP * TOKENS * 2];
+                for (strip, weights) in weights.chunks(STRIP * weight.row_bytes()).enumerate() {
+                    let rows = weights.len() / weight.row_bytes();
+                    let parts = parts.get_mut(..x.rows() * rows).unwrap_or_default();
+                    product(weights, TileMut::of_rows(parts, rows));
+                    for (token, parts) in parts.chunks_exact(2 * rows).enumerate() {
+                        let (codes, residuals) = parts.split_at(rows);
+                        for (row, (a, b)) in codes.iter().zip(residuals).enumerate() {
+                            tile.set(token, strip * STRIP + row, a + b);
                         }
                     }
                 }

@@ -82,22 +82,6 @@ impl TileMut<'_> {
         }
     }
 
-    /// The part of all tokens that belongs to `rows`. Panics outside the tile.
-    pub(crate) fn part(&mut self, rows: Range<usize>) -> TileMut<'_> {
-        assert!(
-            rows.start <= rows.end && rows.end <= self.rows,
-            "outside the tile"
-        );
-        TileMut {
-            // SAFETY: `rows` lies inside the rectangle, and the tile is borrowed as long as its part.
-            base: unsafe { self.base.add(rows.start) },
-            stride: self.stride,
-            tokens: self.tokens,
-            rows: rows.len(),
-            borrow: PhantomData,
-        }
-    }
-
     /// Tokens.
     pub(crate) fn tokens(&self) -> usize {
         self.tokens

@@ -35,6 +35,27 @@ fn codes_are_nearest() {
 }
 
 #[test]
+fn residuals_make_sixteen_bits_of_eight() {
+    let x = Random(2).floats(3 * 160);
+    for kernels in Kernels::supported() {
+        let mut q = QuantizedActivations::new();
+        q.quantize_with_residual(&kernels, &x, 160).unwrap();
+        assert_eq!((q.rows(), q.cols()), (3, 160));
+        for (row, x) in x.chunks(160).enumerate() {
+            for (x, q) in x.chunks(32).zip(q.dequantized(row).unwrap().chunks(32)) {
+                let step = x.iter().fold(0.0_f32, |m, v| m.max(v.abs())) / (127.0 * 254.0);
+                for (x, q) in x.iter().zip(q) {
+                    assert!((x - q).abs() <= 0.51 * step, "{x} became {q}, step {step}");
+                }
+            }
+        }
+        // A plain batch after it has no leftovers.
+        q.quantize(&kernels, &x, 160).unwrap();
+        assert_eq!(q.dequantized(0).unwrap(), quantized(&kernels, &x[..160]));
+    }
+}
+
+#[test]
 fn what_is_not_finite_spoils_its_block_only() {
     for kernels in Kernels::supported() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {

@@ -47,7 +47,8 @@ proptest! {
         softmax(&mut out);
         for (out, x) in out.iter().zip(&x) {
             let expected = (f64::from(*x) - largest).exp() / total;
-            prop_assert!(close(*out, expected, 4e-6), "{out} for {expected}");
+            // The difference to the largest, up to 100, is rounded by up to 4e-6.
+            prop_assert!(close(*out, expected, 6e-6), "{out} for {expected}");
         }
     }
 }

@@ -89,18 +89,29 @@ fn check_both(format: Format, rows: usize, cols: usize, tokens: usize, style: St
         .unwrap();
         check(matrix, &exact, &out, &format!("{what}, f32"));
 
-        let mut quantized = QuantizedActivations::new();
-        if cols.is_multiple_of(32) {
-            quantized.quantize(&kernels, &x, cols).unwrap();
+        if !format.takes_q8() {
+            continue;
         }
-        if format.takes_q8() {
+        let mut quantized = QuantizedActivations::new();
+        for residual in [false, true] {
+            match residual {
+                false => quantized.quantize(&kernels, &x, cols).unwrap(),
+                true => quantized
+                    .quantize_with_residual(&kernels, &x, cols)
+                    .unwrap(),
+            }
             out.fill(f32::NAN);
             cpu.matmul(matrix, Activations::Q8(&quantized), &mut out, &NEVER)
                 .unwrap();
             let x: Vec<Vec<f32>> = (0..tokens)
                 .map(|token| quantized.dequantized(token).unwrap())
                 .collect();
-            check(matrix, &x, &out, &format!("{what}, q8"));
+            check(
+                matrix,
+                &x,
+                &out,
+                &format!("{what}, q8, residual: {residual}"),
+            );
         }
     }
 }
@@ -138,7 +149,10 @@ fn products_of_long_rows_and_many_tokens() {
 #[test]
 fn results_do_not_depend_on_batch_rows_or_threads() {
     for kernels in Kernels::supported() {
-        for format in Format::ALL {
+        for (format, residual) in Format::ALL
+            .into_iter()
+            .flat_map(|f| [(f, false), (f, true)])
+        {
             let (rows, cols, tokens) = (37, 1280, 39);
             let mut random = Random(3);
             let data = weights(format, rows, cols, Style::Usual, &mut random);
@@ -147,7 +161,10 @@ fn results_do_not_depend_on_batch_rows_or_threads() {
             let product = |x: &[f32], threads, some_rows: Option<&[u32]>| {
                 let cpu = Cpu::with_kernels(kernels, threads);
                 let mut quantized = QuantizedActivations::new();
-                quantized.quantize(&kernels, x, cols).unwrap();
+                match residual {
+                    false => quantized.quantize(&kernels, x, cols).unwrap(),
+                    true => quantized.quantize_with_residual(&kernels, x, cols).unwrap(),
+                }
                 let x = match format.takes_q8() {
                     true => Activations::Q8(&quantized),
                     false => Activations::F32 { values: x, cols },
