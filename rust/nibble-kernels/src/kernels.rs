@@ -46,8 +46,8 @@ pub(crate) type MatmulF32 =
 pub(crate) type QuantizeRow =
     unsafe fn(x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [f32]);
 
-/// The functions of one instruction set. They are `unsafe` because the CPU must have the
-/// instructions; lengths are the caller's promise, which functions with pointers check or debug-assert.
+/// The functions of one instruction set. They are `unsafe` for one reason: the CPU must have the
+/// instructions. Lengths that do not fit may make them panic, or leave numbers out.
 pub(crate) struct Table {
     pub(crate) instruction_set: InstructionSet,
     /// The product with 8-bit activations, for the formats of [`Format::takes_q8`].
