@@ -50,9 +50,9 @@ pub(crate) struct SessionArguments {
     #[arg(long, value_enum, default_value_t = Kv::F16)]
     kv: Kv,
 
-    /// How activations are held in matrix products.
-    #[arg(long, value_enum, default_value_t = Activations::Q8)]
-    activations: Activations,
+    /// How activations are held in matrix products [default: q16 for small models, else q8].
+    #[arg(long, value_enum)]
+    activations: Option<Activations>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -66,6 +66,7 @@ enum Kv {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Activations {
     Q8,
+    Q16,
     F32,
 }
 
@@ -79,10 +80,11 @@ impl SessionArguments {
                 Kv::F32 => KvFormat::F32,
                 Kv::Q8 => KvFormat::Q8_0,
             },
-            precision: match self.activations {
+            precision: self.activations.map(|activations| match activations {
                 Activations::Q8 => Precision::Q8,
+                Activations::Q16 => Precision::Q16,
                 Activations::F32 => Precision::F32,
-            },
+            }),
             ..SessionOptions::default()
         }
     }

@@ -71,8 +71,11 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn row<const N: usize>(&mut self, cells: [&dyn fmt::Display; N]) {
-        self.rows
-            .push(cells.iter().map(ToString::to_string).collect());
+        self.push(cells.iter().map(ToString::to_string).collect());
+    }
+
+    pub(crate) fn push(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
     }
 }
 

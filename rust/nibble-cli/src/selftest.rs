@@ -17,9 +17,8 @@ use crate::text;
 
 /// Compare the kernels that this processor uses with the portable ones, layer by layer.
 ///
-/// The reference is portable code with f32 activations. The fast kernels run twice: with f32 activations they
-/// must agree closely, with 8-bit activations (the default of the other commands) within the error of that
-/// rounding.
+/// The reference is portable code with f32 activations. The fast kernels run with each form of activations:
+/// with f32 they must agree closely, with 16 and 8 bits within the error of that rounding.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -38,11 +37,39 @@ const TEXT: &str = "The keyboard waits for the next letter. While you think abou
     next, the answer is already there. Nothing of it leaves the device: the model is a file, the \
     file is mapped, and the numbers in it are multiplied here, by this processor, now.";
 
-/// Relative error of a token's residual stream under f32 activations: other orders of summation differ by
-/// about 1e-5 after all layers, a wrong kernel by about 1.
-const MAX_F32_ERROR: f64 = 1e-3;
-/// Mean KL divergence of the next-token distributions under 8-bit activations.
-const MAX_Q8_DIVERGENCE: f64 = 0.02;
+/// A form of activations, and how far it may be from the reference.
+struct Check {
+    name: &'static str,
+    precision: Precision,
+    /// Relative error of a token's residual stream after a layer.
+    max_layer_error: f64,
+    /// Mean KL divergence of the next-token distributions.
+    max_divergence: f64,
+}
+
+/// Other orders of summation differ by about 1e-5 after all layers, rounding to 8 bits by about 0.1 and to 16
+/// bits by a tenth of that or less, a wrong kernel by about 1.
+const CHECKS: [Check; 3] = [
+    Check {
+        name: "f32",
+        precision: Precision::F32,
+        max_layer_error: 1e-3,
+        max_divergence: 1e-6,
+    },
+    Check {
+        name: "q16",
+        precision: Precision::Q16,
+        max_layer_error: 0.01,
+        max_divergence: 1e-4,
+    },
+    Check {
+        name: "q8",
+        precision: Precision::Q8,
+        max_layer_error: 0.3,
+        max_divergence: 0.02,
+    },
+];
+
 /// Distributions are compared at every eighth token: the head is a large part of the work.
 const HEAD_STEP: usize = 8;
 
@@ -51,25 +78,18 @@ struct Report {
     ok: bool,
     tokens: usize,
     instruction_set: &'static str,
-    /// 0 is the embedding.
-    layers: Vec<LayerReport>,
-    f32: LogitsReport,
-    q8: LogitsReport,
-}
-
-/// Largest relative error of a token's residual stream after a layer.
-#[derive(Debug, Serialize)]
-struct LayerReport {
-    layer: usize,
-    f32_error: f64,
-    q8_error: f64,
+    checks: Vec<CheckReport>,
 }
 
 #[derive(Debug, Serialize)]
-struct LogitsReport {
-    max_abs_error: f64,
+struct CheckReport {
+    activations: &'static str,
+    ok: bool,
+    /// Largest relative error of a token's residual stream: after the embedding, then after each layer.
+    layer_errors: Vec<f64>,
+    max_logit_error: f64,
     mean_kl_divergence: f64,
-    /// Part of the positions whose most probable token is the reference's.
+    /// Part of the compared positions whose most probable token is the reference's.
     same_top_token: f64,
 }
 
@@ -88,69 +108,36 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
     let sentence = text::prompt(fast.tokenizer(), TEXT, SpecialTokens::AsText)?;
     let tokens: Vec<u32> = sentence.iter().copied().cycle().take(wanted).collect();
 
-    let bar = progress::bar(output, "layers", 3 * (fast.hparams().layers + 1));
+    let passes = CHECKS.len() + 1;
+    let bar = progress::bar(output, "layers", passes * (fast.hparams().layers + 1));
     let expected = trace(&reference, &tokens, Precision::F32, &bar)?;
-    let f32_trace = trace(&fast, &tokens, Precision::F32, &bar)?;
-    let q8_trace = trace(&fast, &tokens, Precision::Q8, &bar)?;
+    let checks = CHECKS
+        .iter()
+        .map(|check| {
+            let found = trace(&fast, &tokens, check.precision, &bar)?;
+            Ok(compare(check, &found, &expected, fast.hparams().hidden))
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
     bar.finish_and_clear();
 
-    let hidden = fast.hparams().hidden;
-    let layers: Vec<LayerReport> = expected
-        .layers
-        .iter()
-        .zip(f32_trace.layers.iter().zip(&q8_trace.layers))
-        .enumerate()
-        .map(|(layer, (expected, (f32_found, q8_found)))| LayerReport {
-            layer,
-            f32_error: largest_relative_error(f32_found, expected, hidden),
-            q8_error: largest_relative_error(q8_found, expected, hidden),
-        })
-        .collect();
-    let f32 = compare(&f32_trace.logits, &expected.logits);
-    let q8 = compare(&q8_trace.logits, &expected.logits);
-    let instruction_set = fast.backend().cpu().kernels().instruction_set().name();
-    let difference = difference(&layers, &q8);
-    let ok = difference.is_none();
     let report = Report {
-        ok,
+        ok: checks.iter().all(|check| check.ok),
         tokens: tokens.len(),
-        instruction_set,
-        layers,
-        f32,
-        q8,
+        instruction_set: fast.backend().cpu().kernels().instruction_set().name(),
+        checks,
     };
-
     if output.is_json() {
         output.object(&report)?
     } else {
         show(&report, output)?
     }
-    difference.map_or(Ok(()), |difference| {
-        Err(Failure::SelfTest(format!(
-            "the {instruction_set} kernels {difference}"
-        )))
-    })
-}
-
-/// What is too different, if anything is.
-fn difference(layers: &[LayerReport], q8: &LogitsReport) -> Option<String> {
-    let exceeds = |error: f64, limit: f64| error.is_nan() || error > limit;
-    if let Some(LayerReport {
-        layer, f32_error, ..
-    }) = layers
-        .iter()
-        .find(|layer| exceeds(layer.f32_error, MAX_F32_ERROR))
-    {
-        return Some(format!(
-            "differ from the portable ones by {f32_error:.1e} after layer {layer}, more than {MAX_F32_ERROR:.0e}"
-        ));
+    match report.checks.iter().find(|check| !check.ok) {
+        None => Ok(()),
+        Some(failed) => Err(Failure::SelfTest(format!(
+            "the {} kernels with {} activations are too far from the portable ones",
+            report.instruction_set, failed.activations
+        ))),
     }
-    let divergence = q8.mean_kl_divergence;
-    exceeds(divergence, MAX_Q8_DIVERGENCE).then(|| {
-        format!(
-            "with 8-bit activations have a mean KL divergence of {divergence:.3}, more than {MAX_Q8_DIVERGENCE}"
-        )
-    })
 }
 
 fn trace(
@@ -198,17 +185,29 @@ fn largest_relative_error(found: &[f32], expected: &[f32], width: usize) -> f64 
     largest(errors)
 }
 
-fn compare(found: &[Vec<f32>], expected: &[Vec<f32>]) -> LogitsReport {
-    let pairs = || found.iter().zip(expected);
-    let differences =
-        pairs().flat_map(|(f, e)| f.iter().zip(e).map(|(f, e)| f64::from((f - e).abs())));
-    let positions = expected.len().max(1) as f64;
-    let same = pairs()
+fn compare(check: &Check, found: &Trace, expected: &Trace, hidden: usize) -> CheckReport {
+    let layers = found.layers.iter().zip(&expected.layers);
+    let layer_errors: Vec<f64> = layers
+        .map(|(found, expected)| largest_relative_error(found, expected, hidden))
+        .collect();
+    let logits = || found.logits.iter().zip(&expected.logits);
+    let differences = logits()
+        .flat_map(|(found, expected)| found.iter().zip(expected))
+        .map(|(found, expected)| f64::from((found - expected).abs()));
+    let positions = expected.logits.len().max(1) as f64;
+    let same = logits()
         .filter(|(found, expected)| best(found) == best(expected))
         .count();
-    LogitsReport {
-        max_abs_error: largest(differences),
-        mean_kl_divergence: pairs().map(|(f, e)| kl_divergence(e, f)).sum::<f64>() / positions,
+    let divergences = logits().map(|(found, expected)| kl_divergence(expected, found));
+    let mean_kl_divergence = divergences.sum::<f64>() / positions;
+    CheckReport {
+        activations: check.name,
+        // What is not a number is not below the limit.
+        ok: largest(layer_errors.iter().copied()) <= check.max_layer_error
+            && mean_kl_divergence <= check.max_divergence,
+        layer_errors,
+        max_logit_error: largest(differences),
+        mean_kl_divergence,
         same_top_token: same as f64 / positions,
     }
 }
@@ -247,49 +246,50 @@ fn show(report: &Report, output: &Output) -> Result<(), Failure> {
     let Report {
         tokens,
         instruction_set,
+        checks,
         ..
     } = report;
     output.line(format_args!(
         "{instruction_set} kernels against portable ones with f32 activations, {tokens} tokens\n"
     ))?;
     let mut table = Table::default();
-    table.row([&"", &"f32 activations", &"8-bit activations"]);
-    for LayerReport {
-        layer,
-        f32_error,
-        q8_error,
-    } in &report.layers
-    {
-        let name = if *layer == 0 {
+    let mut row = |name: &str, cell: &dyn Fn(&CheckReport) -> String| {
+        table.push(
+            std::iter::once(name.to_owned())
+                .chain(checks.iter().map(cell))
+                .collect(),
+        );
+    };
+    row("ACTIVATIONS", &|check| check.activations.to_owned());
+    let layers = checks.first().map_or(0, |check| check.layer_errors.len());
+    for layer in 0..layers {
+        let name = if layer == 0 {
             "embedding".to_owned()
         } else {
             format!("layer {layer}")
         };
-        table.row([
-            &name,
-            &format!("{f32_error:.1e}"),
-            &format!("{q8_error:.1e}"),
-        ]);
+        row(&name, &|check| {
+            check
+                .layer_errors
+                .get(layer)
+                .map_or_else(String::new, |error| format!("{error:.1e}"))
+        });
     }
-    let both = |value: fn(&LogitsReport) -> String| (value(&report.f32), value(&report.q8));
-    for (name, (f32, q8)) in [
-        (
-            "logits, largest difference",
-            both(|logits| format!("{:.1e}", logits.max_abs_error)),
-        ),
-        (
-            "mean KL divergence",
-            both(|logits| format!("{:.1e}", logits.mean_kl_divergence)),
-        ),
-        (
-            "same best token",
-            both(|logits| format!("{:.0} %", 100.0 * logits.same_top_token)),
-        ),
-    ] {
-        table.row([&name, &f32, &q8]);
-    }
-    output.line(table)?;
-    output.line(if report.ok { "\nok" } else { "\nFAILED" })
+    row("logits", &|check| format!("{:.1e}", check.max_logit_error));
+    row("KL divergence", &|check| {
+        format!("{:.1e}", check.mean_kl_divergence)
+    });
+    row("same best token", &|check| {
+        format!("{:.0} %", 100.0 * check.same_top_token)
+    });
+    row("", &|check| {
+        if check.ok {
+            "ok".to_owned()
+        } else {
+            "FAILED".to_owned()
+        }
+    });
+    output.line(table)
 }
 
 #[cfg(test)]
@@ -312,25 +312,19 @@ mod tests {
         let (p, q) = (logits([0.5, 0.5]), logits([0.25, 0.75]));
         let expected = 0.5 * (0.5f64 / 0.25).ln() + 0.5 * (0.5f64 / 0.75).ln();
         assert!((kl_divergence(&p, &q) - expected).abs() < 1e-6);
-        let (p, q) = ([p], [q]);
-        assert!((compare(&q, &p).mean_kl_divergence - expected).abs() < 1e-6);
-        assert_eq!(compare(&p, &p).same_top_token, 1.0);
     }
 
     #[test]
-    fn what_is_not_a_number_is_too_different() {
-        let layer = |f32_error| LayerReport {
-            layer: 0,
-            f32_error,
-            q8_error: 0.0,
+    fn a_check_fails_on_what_is_too_far_or_no_number() {
+        let [check, ..] = &CHECKS;
+        let trace = |residual: f32, logit: f32| Trace {
+            layers: vec![vec![1.0, residual]],
+            logits: vec![vec![0.0, logit]],
         };
-        let logits = |mean_kl_divergence| LogitsReport {
-            max_abs_error: 0.0,
-            mean_kl_divergence,
-            same_top_token: 1.0,
-        };
-        assert_eq!(difference(&[layer(1e-6)], &logits(1e-3)), None);
-        assert!(difference(&[layer(f64::NAN)], &logits(1e-3)).is_some());
-        assert!(difference(&[layer(1e-6)], &logits(f64::NAN)).is_some());
+        let expected = trace(1.0, 1.0);
+        let ok = |residual, logit| compare(check, &trace(residual, logit), &expected, 2).ok;
+        assert!(ok(1.0, 1.0) && ok(1.0001, 1.0));
+        assert!(!ok(1.1, 1.0) && !ok(1.0, 1.1));
+        assert!(!ok(f32::NAN, 1.0) && !ok(1.0, f32::NAN));
     }
 }
