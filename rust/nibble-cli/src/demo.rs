@@ -177,7 +177,11 @@ fn show(sentences: &[Sentence], output: &Output) -> Result<(), Failure> {
         let word = |index: usize| {
             let word = sentence.words.get(index);
             word.map_or_else(String::new, |word| {
-                format!("{} {:.0} %", word.text, 100.0 * word.probability)
+                let percent = 100.0 * word.probability;
+                match percent >= 0.5 {
+                    true => format!("{} {percent:.0} %", word.text),
+                    false => format!("{} <1 %", word.text),
+                }
             })
         };
         let time = format!("{:.0} ms", sentence.suggestion_ms);

@@ -154,7 +154,7 @@ fn pull(
     generation: &mut Generation<'_>,
     output: &Output,
 ) -> Result<(String, Vec<u32>, nibble::Result<()>), Failure> {
-    let spinner = progress::spinner(output, "reading the prompt");
+    let spinner = progress::prompt(output, generation.stats().prompt_tokens);
     let (mut text, mut ids) = (String::new(), Vec::new());
     loop {
         let chunk = generation.next();
