@@ -151,6 +151,7 @@ impl Cpu {
         const SMALL: usize = 32 << 10;
         let large = match self.kernels.instruction_set() {
             InstructionSet::Scalar => LARGE / 8,
+            InstructionSet::Neon => LARGE / 4,
             _ => LARGE,
         };
         let tokens_per_item = tokens.div_ceil(tokens.div_ceil(TOKENS)).next_multiple_of(4);

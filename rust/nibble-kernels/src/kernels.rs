@@ -105,6 +105,10 @@ impl Kernels {
                 table: &crate::avx2::TABLE,
             });
         }
+        #[cfg(target_arch = "aarch64")]
+        all.push(Kernels {
+            table: &crate::neon::TABLE,
+        });
         all
     }
 

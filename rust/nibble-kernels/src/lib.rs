@@ -16,6 +16,8 @@ mod error;
 mod format;
 mod kernels;
 mod matrix;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 pub mod ops;
 mod pool;
 mod quantize;
