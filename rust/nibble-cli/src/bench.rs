@@ -1,4 +1,4 @@
-//! `nibble bench`: speed of prefill and decode.
+//! `nibble bench`: speed of prefill and decode, and how soon work stops when it is cancelled.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::memory::peak_resident_bytes;
 use crate::output::{Output, Table, bytes};
 use crate::progress;
 
-/// Measure how fast a model reads a prompt (prefill) and generates (decode).
+/// Measure how fast a model reads a prompt (prefill), generates (decode) and stops.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -29,6 +29,10 @@ pub(crate) struct Arguments {
     /// Tokens that the cache holds before either begins.
     #[arg(long, default_value_t = 0)]
     depth: usize,
+
+    /// How often work is cancelled at a random moment, half in prefill, half in decode; 0 measures no abort.
+    #[arg(long, default_value_t = 0)]
+    aborts: usize,
 
     /// How often each is measured; the median counts.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
@@ -54,6 +58,9 @@ struct Report {
     /// Each repetition, slowest first.
     prefill_samples: Vec<f64>,
     decode_samples: Vec<f64>,
+    /// From the call of `cancel` to the return of the cancelled call; `null` for what was not measured.
+    abort_p50_ms: Option<f64>,
+    abort_p95_ms: Option<f64>,
     model_bytes: u64,
     peak_rss_bytes: Option<u64>,
 }
@@ -101,6 +108,11 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
             bar.inc(1);
         }
     }
+    let mut aborts = Vec::new();
+    for index in 0..arguments.aborts {
+        let tokens = upto(if index % 2 == 0 { pp.max(1) } else { 1 });
+        aborts.extend(abort(&mut session, tokens, index, &cancel)?);
+    }
     bar.finish_and_clear();
 
     let report = Report {
@@ -109,10 +121,12 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
         depth,
         threads: model.backend().cpu().threads(),
         instruction_set: model.backend().cpu().kernels().instruction_set().name(),
-        prefill_tokens_per_second: median(&mut prefill_samples),
-        decode_tokens_per_second: median(&mut decode_samples),
+        prefill_tokens_per_second: quantile(&mut prefill_samples, 0.5),
+        decode_tokens_per_second: quantile(&mut decode_samples, 0.5),
         prefill_samples,
         decode_samples,
+        abort_p50_ms: quantile(&mut aborts, 0.5),
+        abort_p95_ms: quantile(&mut aborts, 0.95),
         model_bytes: model.gguf().size_bytes(),
         peak_rss_bytes: peak_resident_bytes(),
     };
@@ -142,10 +156,46 @@ fn measure(
     Ok(count as f64 / time.as_secs_f64())
 }
 
-/// Sorts `samples`; of an even number the lower of the two in the middle.
-fn median(samples: &mut [f64]) -> Option<f64> {
+/// Milliseconds from cancelling the prefill of `tokens` to its return, or `None` where it was done before.
+/// `index` decides the moment, anywhere in the time that the work takes undisturbed.
+fn abort(
+    session: &mut Session,
+    tokens: &[u32],
+    index: usize,
+    interrupt: &CancelHandle,
+) -> Result<Option<f64>, Failure> {
+    session.truncate(0);
+    let start = Instant::now();
+    session.prefill(tokens, interrupt)?;
+    // Multiples of the golden ratio fill the interval evenly.
+    let delay = start.elapsed().mul_f64((index as f64 * 0.618_034).fract());
+
+    session.truncate(0);
+    let cancel = CancelHandle::new();
+    let remote = cancel.clone();
+    let canceller = std::thread::spawn(move || {
+        std::thread::sleep(delay);
+        let called = Instant::now();
+        remote.cancel();
+        called
+    });
+    let result = session.prefill(tokens, &cancel);
+    let returned = Instant::now();
+    let called = canceller.join().ok();
+    match result {
+        Err(nibble::Error::Cancelled) => {
+            Ok(called.map(|called| returned.duration_since(called).as_secs_f64() * 1e3))
+        }
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(None),
+    }
+}
+
+/// Sorts `samples` and gives the one at `part` of them, rounded down.
+fn quantile(samples: &mut [f64], part: f64) -> Option<f64> {
     samples.sort_by(f64::total_cmp);
-    samples.get(samples.len().checked_sub(1)? / 2).copied()
+    let last = samples.len().checked_sub(1)?;
+    samples.get((last as f64 * part) as usize).copied()
 }
 
 fn table(report: &Report) -> Table {
@@ -173,6 +223,9 @@ fn table(report: &Report) -> Table {
     ]);
     table.row([&format!("prefill of {pp} at depth {depth}"), &prefill]);
     table.row([&format!("decode of {tg} at depth {depth}"), &decode]);
+    if let (Some(p50), Some(p95)) = (report.abort_p50_ms, report.abort_p95_ms) {
+        table.row([&"abort", &format!("p50 {p50:.2} ms, p95 {p95:.2} ms")]);
+    }
     let peak = report
         .peak_rss_bytes
         .map_or_else(|| "unknown".to_owned(), bytes);
@@ -188,9 +241,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_one_of_the_samples() {
-        assert_eq!(median(&mut [3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&mut [4.0, 1.0, 3.0, 2.0]), Some(2.0));
-        assert_eq!(median(&mut []), None);
+    fn quantiles_are_samples() {
+        assert_eq!(quantile(&mut [3.0, 1.0, 2.0], 0.5), Some(2.0));
+        assert_eq!(quantile(&mut [4.0, 1.0, 3.0, 2.0], 0.5), Some(2.0));
+        assert_eq!(quantile(&mut [4.0, 1.0, 3.0, 2.0], 1.0), Some(4.0));
+        assert_eq!(quantile(&mut [], 0.5), None);
     }
 }

@@ -48,3 +48,8 @@ pub use nibble_kernels::{Format, KvFormat};
 pub use sampler::{Candidate, Sampling};
 pub use session::{CancelHandle, Prefill, RopePolicy, Session, SessionOptions};
 pub use tokenizer::{SpecialTokens, Tokenizer};
+
+/// Compiles the Rust code that the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
