@@ -4,8 +4,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod controller;
 pub mod field;
 pub mod suggestion;
+pub mod text_field;
 
+pub use controller::{Action, Event, KeyboardController, Settings, TimedEvent};
 pub use field::FieldKind;
 pub use suggestion::{EditorContext, Suggestion, SuggestionKind, Suggestions};
+pub use text_field::TextField;
