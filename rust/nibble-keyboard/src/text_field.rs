@@ -215,7 +215,8 @@ impl TextField {
     pub fn select(&mut self, start: usize, end: usize) {
         self.start = start.min(self.text.len());
         self.end = end.clamp(self.start, self.text.len());
-        self.report(self.reporting.text);
+        // Among several changes that come as one, positions alone could cancel out.
+        self.report(self.reporting.text || self.reporting.coalesced);
     }
 
     /// Somebody else inserts text in place of the selection.

@@ -6,7 +6,9 @@
 //! older than edits on their way, it is not believed but answered by a question: the field is
 //! read behind all edits. The answer is the truth up to that question; edits made since are
 //! applied to it once more. Edits that nothing confirms in time raise the question too, which
-//! finds changes that cancelled an edit and so look like an echo that is late.
+//! finds changes that cancelled an edit and so look like an echo that is late. And what only
+//! positions have confirmed is checked when the user pauses, since different texts have the same
+//! positions; until that answer comes the mirror is trusted.
 
 use std::collections::VecDeque;
 
@@ -26,6 +28,11 @@ pub(crate) struct Echo {
     confirmed: Mirror,
     expected: VecDeque<Expected>,
     edits: u64,
+    /// Number of the last edit that is not expected any more. An answer to a question from before
+    /// it cannot be brought up to date.
+    settled: u64,
+    /// Whether edits were confirmed by positions only.
+    unverified: bool,
     reads: VecDeque<PendingRead>,
     serials: u64,
 }
@@ -43,6 +50,8 @@ struct PendingRead {
     /// Edits up to this number were made before the question.
     edits: u64,
     time: u64,
+    /// Whether the mirror is not to be trusted until the answer comes.
+    doubt: bool,
 }
 
 /// What a report is.
@@ -63,6 +72,7 @@ impl Echo {
         self.confirmed = state.clone();
         self.expected.clear();
         self.reads.clear();
+        self.unverified = false;
     }
 
     /// Notes an edit and the state it leads to.
@@ -71,7 +81,7 @@ impl Echo {
         if self.expected.len() == REMEMBERED
             && let Some(oldest) = self.expected.pop_front()
         {
-            self.confirmed = oldest.state;
+            self.settle(oldest);
         }
         self.expected.push_back(Expected {
             state: result.clone(),
@@ -88,9 +98,11 @@ impl Echo {
             .position(|expected| expected.state.agrees(update))
         {
             Some(index) => {
-                if let Some(shown) = self.expected.drain(..=index).next_back() {
-                    self.confirmed = shown.state;
+                let shown = self.expected.drain(..=index).next_back();
+                if let Some(shown) = shown {
+                    self.settle(shown);
                 }
+                self.unverified = update.text.is_none();
             }
             None if self.confirmed.agrees(update) => {}
             None => return Report::Foreign,
@@ -102,6 +114,13 @@ impl Echo {
         }
     }
 
+    fn settle(&mut self, shown: Expected) {
+        self.confirmed = shown.state;
+        if let Some((number, _)) = shown.edit {
+            self.settled = number;
+        }
+    }
+
     /// Whether something has been waited for too long.
     pub(crate) fn overdue(&self, now: u64) -> bool {
         let oldest = self.expected.front();
@@ -110,13 +129,21 @@ impl Echo {
 
     /// Whether the field's text is in doubt.
     pub(crate) fn unsure(&self) -> bool {
-        !self.reads.is_empty()
+        self.reads.iter().any(|read| read.doubt)
     }
 
-    /// Serial of a new question; none while one without an answer is recent.
-    pub(crate) fn ask(&mut self, now: u64) -> Option<u64> {
-        let asked = self.reads.back().map(|read| read.time);
-        if asked.is_some_and(|time| now.saturating_sub(time) < PATIENCE_MS) {
+    /// Whether everything is confirmed, but only by positions.
+    pub(crate) fn unverified(&self) -> bool {
+        self.unverified && self.expected.is_empty()
+    }
+
+    /// Serial of a new question; none while one without an answer is recent, which may become
+    /// one of doubt.
+    pub(crate) fn ask(&mut self, now: u64, doubt: bool) -> Option<u64> {
+        if let Some(last) = self.reads.back_mut()
+            && now.saturating_sub(last.time) < PATIENCE_MS
+        {
+            last.doubt |= doubt;
             return None;
         }
         self.serials += 1;
@@ -124,18 +151,23 @@ impl Echo {
             serial: self.serials,
             edits: self.edits,
             time: now,
+            doubt,
         });
         Some(self.serials)
     }
 
     /// Takes the answer to question `serial` and says in which state the field will be once all
-    /// edits have arrived; none if nothing was asked under this serial.
+    /// edits have arrived; none if nothing was asked under this serial, or if more is known since.
     ///
     /// Reports of the edits before the question may still come. They are expected as before, once
     /// more for as long as a report may take.
     pub(crate) fn answer(&mut self, serial: u64, read: Mirror, now: u64) -> Option<Mirror> {
         let index = self.reads.iter().position(|read| read.serial == serial)?;
         let asked = self.reads.drain(..=index).next_back()?;
+        if self.settled > asked.edits {
+            return None;
+        }
+        self.unverified = false;
         let mut state = read.clone();
         let mut overtaken = VecDeque::new();
         let mut later = VecDeque::new();

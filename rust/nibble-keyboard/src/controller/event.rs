@@ -58,8 +58,9 @@ pub enum Event {
 
     /// The user's settings changed.
     Configure(Settings),
-    /// Nothing but time passed. A shell may send it about a second after the last event, so that
-    /// a field that silently refused an edit is noticed before the next key.
+    /// Nothing but time passed. A shell sends it about a second after the last event, so that the
+    /// field is looked at where its reports left room for error: where positions are all it
+    /// reported, and where it silently refused an edit.
     Idle,
 }
 
@@ -193,7 +194,7 @@ impl PositionUnit {
 /// once: it can only confirm what the controller knows, or make it ask with
 /// [`ReadText`](super::action::Action::ReadText). With `answers` it carries the text as it was
 /// read after everything that was handed out with that action had been applied, and it is
-/// believed.
+/// believed. Answers may overtake reports.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EditorUpdate {

@@ -75,6 +75,8 @@ pub struct KeyboardController {
     echo: Echo,
     /// The field is to be read at the end of this event.
     doubted: bool,
+    /// The field is to be read at the end of this event, though nothing speaks against the mirror.
+    unverified: bool,
 
     shift: Shift,
     layout: LayoutState,
@@ -138,6 +140,7 @@ impl KeyboardController {
             epoch: 0,
             echo: Echo::default(),
             doubted: false,
+            unverified: false,
             shift: Shift::default(),
             layout: LayoutState::default(),
             learning: Learning::default(),
@@ -191,7 +194,7 @@ impl KeyboardController {
             Event::TapSuggestion(tap) => self.on_tap_suggestion(tap),
             Event::AcceptGhost(part) => self.on_accept_ghost(part),
             Event::Suggestions(suggestions) => self.on_suggestions(suggestions),
-            Event::Idle => {}
+            Event::Idle => self.unverified = self.echo.unverified(),
         }
         self.settle(epoch);
         std::mem::take(&mut self.actions)
@@ -215,8 +218,11 @@ impl KeyboardController {
     // What follows from the state, once at the end of every event.
 
     fn settle(&mut self, epoch_before: u64) {
-        let read = self.doubted.then(|| self.echo.ask(self.now)).flatten();
-        self.doubted = false;
+        let read = match self.doubted || self.unverified {
+            true => self.echo.ask(self.now, self.doubted),
+            false => None,
+        };
+        (self.doubted, self.unverified) = (false, false);
         if self.epoch != epoch_before {
             self.answer = None;
             self.strip.forget();

@@ -343,8 +343,8 @@ impl Player {
                 self.foreign(|field| field.set_text(&text, start, end));
             }
             Step::Deliver(count) => {
-                self.deliver(*count);
                 self.answer_reads();
+                self.deliver(*count);
             }
             Step::Wait(time) => self.time += time,
             Step::Expect(expect) => return self.expect(expect),
