@@ -1,0 +1,71 @@
+//! Which words are learned.
+
+use super::action::EngineNotice;
+use super::words;
+
+/// The word being typed and the one before it, which is learned once the user goes on.
+#[derive(Default)]
+pub(crate) struct Learning {
+    /// Whether the user typed in the word before the cursor, so that it may be corrected and
+    /// learned. Words that were there, or were pasted, are left alone.
+    pub(crate) touched: bool,
+    finished: Option<Finished>,
+}
+
+struct Finished {
+    before: String,
+    text: String,
+}
+
+impl Learning {
+    /// Words were finished; gives those before them to learn.
+    pub(crate) fn finish(&mut self, before: &str, text: &str) -> Option<EngineNotice> {
+        self.touched = false;
+        let earlier = self.commit();
+        let text = text.trim().trim_end_matches(['\'', '’']);
+        if !text.is_empty() {
+            self.finished = Some(Finished {
+                before: before.to_owned(),
+                text: text.to_owned(),
+            });
+        }
+        earlier
+    }
+
+    /// The user went on: what was finished stands.
+    pub(crate) fn commit(&mut self) -> Option<EngineNotice> {
+        let Finished { before, text } = self.finished.take()?;
+        Some(EngineNotice::Commit { before, text })
+    }
+
+    /// The user went back. A finished word that is before the cursor again is unfinished; one
+    /// that was deleted is none.
+    pub(crate) fn went_back(&mut self, before: &str) {
+        self.touched &= words::ends_in_word(before);
+        let reopened = self
+            .finished
+            .as_ref()
+            .and_then(|word| {
+                before
+                    .strip_prefix(word.before.as_str())?
+                    .strip_prefix(&word.text)
+            })
+            .is_some_and(str::is_empty);
+        if reopened {
+            self.touched = true;
+            self.finished = None;
+        }
+    }
+
+    /// A correction was taken back: the finished word is the typed one.
+    pub(crate) fn restore(&mut self, typed: &str) {
+        if let Some(word) = &mut self.finished {
+            word.text = typed.to_owned();
+        }
+    }
+
+    /// The text changed underneath: nobody knows what stands.
+    pub(crate) fn forget(&mut self) {
+        *self = Learning::default();
+    }
+}
