@@ -4,12 +4,16 @@
 
 #![deny(unsafe_code)]
 
+pub mod corrector;
 pub mod field;
+pub mod geometry;
 pub mod lexicon;
 mod mapped_file;
 pub mod suggestion;
 pub mod text;
 
+pub use corrector::{Correction, Corrector};
 pub use field::FieldKind;
+pub use geometry::Layout;
 pub use lexicon::{Lexicon, LexiconError, Lexicons};
 pub use suggestion::{EditorContext, Suggestion, SuggestionKind, Suggestions};

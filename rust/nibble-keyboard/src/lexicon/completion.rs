@@ -201,8 +201,4 @@ impl Letters {
         }
         reversed.into_iter().rev().collect()
     }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
 }

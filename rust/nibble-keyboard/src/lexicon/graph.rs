@@ -252,7 +252,9 @@ fn pack_sizes(byte: u8) -> Option<(usize, usize)> {
 
 /// The target stored in `size` bytes at `at`, of a node that starts at `start`.
 fn target(nodes: &[u8], at: usize, size: usize, start: usize) -> Option<usize> {
-    let bytes = nodes.get(at..at.checked_add(size)?).filter(|bytes| !bytes.is_empty())?;
+    let bytes = nodes
+        .get(at..at.checked_add(size)?)
+        .filter(|bytes| !bytes.is_empty())?;
     let delta = bytes
         .iter()
         .rev()

@@ -16,6 +16,7 @@ use std::path::Path;
 
 pub use build::{Entry, build, read_word_list};
 pub use completion::Completion;
+pub(crate) use completion::{Letters, Way};
 pub use error::LexiconError;
 pub use mixture::{LanguageWeights, Lexicons};
 
