@@ -2,14 +2,22 @@
 //!
 //! Positions and lengths count Unicode scalar values everywhere.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod controller;
+pub mod corrector;
 pub mod field;
+pub mod geometry;
+pub mod lexicon;
+mod mapped_file;
 pub mod suggestion;
+pub mod text;
 pub mod text_field;
 
 pub use controller::{Action, Event, KeyboardController, Settings, TimedEvent};
+pub use corrector::{Correction, Corrector};
 pub use field::FieldKind;
+pub use geometry::Layout;
+pub use lexicon::{Lexicon, LexiconError, Lexicons};
 pub use suggestion::{EditorContext, Suggestion, SuggestionKind, Suggestions};
 pub use text_field::TextField;
