@@ -132,75 +132,82 @@ impl<'a> DirectoryEntry<'a> {
 
     /// Checks type, size and place of the data; `data` stands at the end of the directory.
     fn locate(self, data: &Cursor<'_>, alignment: u64) -> Result<Located> {
-        let DirectoryEntry {
-            position,
-            name,
-            shape,
-            kind,
-            offset,
-        } = self;
-        let malformed =
-            |what: fmt::Arguments<'_>, expected: fmt::Arguments<'_>, found: fmt::Arguments<'_>| {
-                data.malformed(position, what, expected, found)
-            };
-        if offset.checked_rem(alignment) != Some(0) {
-            return Err(malformed(
-                format_args!("offset of tensor {name:?}"),
-                format_args!("a multiple of {alignment}"),
-                format_args!("{}", offset),
-            ));
-        }
-        let start = (data.position() as u64)
-            .checked_next_multiple_of(alignment)
-            .and_then(|section| section.checked_add(offset))
-            .and_then(|start| usize::try_from(start).ok())
-            .ok_or_else(|| {
-                malformed(
-                    format_args!("offset of tensor {name:?}"),
-                    format_args!("one within the file"),
-                    format_args!("{}", offset),
-                )
-            })?;
-
-        let known = ggml_type(kind);
+        let known = ggml_type(self.kind);
+        let start = self.data_start(data, alignment)?;
         let size_bytes = match known.as_ref().and_then(|known| known.block) {
-            Some((block_elements, block_bytes)) => {
-                let columns = shape.first().copied().unwrap_or(1) as u64;
-                if columns.checked_rem(block_elements) != Some(0) {
-                    return Err(malformed(
-                        format_args!("row of tensor {name:?}"),
-                        format_args!("a multiple of {block_elements} elements"),
-                        format_args!("{columns}"),
-                    ));
-                }
-                let size = (elements(&shape).unwrap_or(usize::MAX) as u64)
-                    .checked_div(block_elements)
-                    .and_then(|blocks| blocks.checked_mul(block_bytes))
-                    .ok_or_else(|| {
-                        malformed(
-                            format_args!("size of tensor {name:?}"),
-                            format_args!("fewer than 2^64 bytes"),
-                            format_args!("more"),
-                        )
-                    })?;
-                Some(size)
-            }
+            Some(block) => Some(self.data_size(data, block)?),
             None => None,
         };
-        data.at(start)
-            .check_room(size_bytes.unwrap_or(1), 1, format_args!("tensor {name:?}"))?;
+        // Of a type without a known size, the first byte at least must be there.
+        data.at(start).check_room(
+            size_bytes.unwrap_or(1),
+            1,
+            format_args!("tensor {:?}", self.name),
+        )?;
         Ok(Located {
-            position,
+            position: self.position,
             info: TensorInfo {
-                name: name.to_owned(),
-                shape,
-                kind,
+                name: self.name.to_owned(),
+                shape: self.shape,
+                kind: self.kind,
                 format: known.and_then(|known| known.format),
                 offset: start as u64,
                 size_bytes,
                 shard: 0,
             },
         })
+    }
+
+    /// Where the data begins in the file.
+    fn data_start(&self, data: &Cursor<'_>, alignment: u64) -> Result<usize> {
+        if self.offset.checked_rem(alignment) != Some(0) {
+            let expected = format_args!("a multiple of {alignment}");
+            return Err(self.malformed(data, "offset", expected, self.offset));
+        }
+        (data.position() as u64)
+            .checked_next_multiple_of(alignment)
+            .and_then(|section| section.checked_add(self.offset))
+            .and_then(|start| usize::try_from(start).ok())
+            .ok_or_else(|| {
+                let expected = format_args!("one within the file");
+                self.malformed(data, "offset", expected, self.offset)
+            })
+    }
+
+    /// Bytes of the data, in blocks of so many elements and bytes.
+    fn data_size(
+        &self,
+        data: &Cursor<'_>,
+        (block_elements, block_bytes): (u64, u64),
+    ) -> Result<u64> {
+        let columns = self.shape.first().copied().unwrap_or(1) as u64;
+        if columns.checked_rem(block_elements) != Some(0) {
+            let expected = format_args!("a multiple of {block_elements} elements");
+            return Err(self.malformed(data, "row", expected, columns));
+        }
+        // `read_shape` has seen that the product fits.
+        (elements(&self.shape).unwrap_or(usize::MAX) as u64)
+            .checked_div(block_elements)
+            .and_then(|blocks| blocks.checked_mul(block_bytes))
+            .ok_or_else(|| {
+                let found = format!("{:?} elements", self.shape);
+                self.malformed(data, "size", format_args!("fewer than 2^64 bytes"), found)
+            })
+    }
+
+    fn malformed(
+        &self,
+        data: &Cursor<'_>,
+        what: &str,
+        expected: fmt::Arguments<'_>,
+        found: impl fmt::Display,
+    ) -> Error {
+        data.malformed(
+            self.position,
+            format_args!("{what} of tensor {:?}", self.name),
+            expected,
+            format_args!("{found}"),
+        )
     }
 }
 
