@@ -42,15 +42,11 @@ impl Learning {
     /// that was deleted is none.
     pub(crate) fn went_back(&mut self, before: &str) {
         self.touched &= words::ends_in_word(before);
-        let reopened = self
-            .finished
-            .as_ref()
-            .and_then(|word| {
-                before
-                    .strip_prefix(word.before.as_str())?
-                    .strip_prefix(&word.text)
-            })
-            .is_some_and(str::is_empty);
+        let reopened = self.finished.as_ref().is_some_and(|word| {
+            before
+                .strip_suffix(word.text.as_str())
+                .is_some_and(|rest| word.before.ends_with(rest))
+        });
         if reopened {
             self.touched = true;
             self.finished = None;

@@ -5,8 +5,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::action::Edit;
 use super::event::{EditorText, EditorUpdate, PositionUnit, Selection};
 
-/// Scalar values kept before and after the selection. Twice as many may be held, so that text is
-/// seldom moved.
+/// Scalar values kept before and after the selection.
 const KEPT: usize = 1000;
 
 /// The text field as far as it is known.
@@ -73,19 +72,19 @@ impl Mirror {
         let selected = std::mem::take(&mut self.text.selected);
         self.start = self.start.map(|start| start + self.unit.length(&selected));
         self.text.before.push_str(&selected);
-        if by < 0 {
-            for _ in 0..by.unsigned_abs() {
-                let passed = self.text.before.pop();
-                self.moved_back(passed.map(String::from).as_deref());
-                if let Some(passed) = passed {
-                    self.text.after.insert(0, passed);
-                }
-            }
-        } else {
-            let end = byte_offset(&self.text.after, by.unsigned_abs());
+        if let Ok(forward) = usize::try_from(by) {
+            let end = byte_offset(&self.text.after, forward);
             let passed: String = self.text.after.drain(..end).collect();
             self.start = self.start.map(|start| start + self.unit.length(&passed));
             self.text.before.push_str(&passed);
+            return;
+        }
+        for _ in 0..by.unsigned_abs() {
+            let passed = self.text.before.pop();
+            self.moved_back(passed.map(String::from).as_deref());
+            if let Some(passed) = passed {
+                self.text.after.insert(0, passed);
+            }
         }
     }
 
@@ -124,17 +123,18 @@ impl Mirror {
             && matches_start((&own.after, own.after_cut), (&other.after, other.after_cut))
     }
 
-    /// Takes over what an update that agrees knows beyond this.
+    /// Takes over what an update that agrees knows beyond this. Of two windows that agree, one is
+    /// a part of the other.
     pub(crate) fn extend(&mut self, update: &EditorUpdate) {
         if let Some(selection) = update.selection {
             self.start = Some(selection.start);
         }
         if let Some(text) = &update.text {
-            if text.before.len() > self.text.before.len() {
+            if !self.text.before.ends_with(&text.before) {
                 self.text.before.clone_from(&text.before);
                 self.text.before_cut = text.before_cut;
             }
-            if text.after.len() > self.text.after.len() {
+            if !self.text.after.starts_with(&text.after) {
                 self.text.after.clone_from(&text.after);
                 self.text.after_cut = text.after_cut;
             }
@@ -144,19 +144,14 @@ impl Mirror {
 
     /// Forgets text far from the cursor.
     fn trim(&mut self) {
-        // No scalar value takes more than four bytes: shorter texts need not be counted.
-        if self.text.before.len() > 2 * KEPT && self.text.before.chars().count() > 2 * KEPT {
-            let kept = self.text.before.char_indices().nth_back(KEPT - 1);
-            self.text
-                .before
-                .drain(..kept.map_or(0, |(offset, _)| offset));
-            self.text.before_cut = true;
+        let text = &mut self.text;
+        if let Some((offset, last)) = text.before.char_indices().nth_back(KEPT) {
+            text.before.drain(..offset + last.len_utf8());
+            text.before_cut = true;
         }
-        if self.text.after.len() > 2 * KEPT && self.text.after.chars().count() > 2 * KEPT {
-            self.text
-                .after
-                .truncate(byte_offset(&self.text.after, KEPT));
-            self.text.after_cut = true;
+        if let Some((offset, _)) = text.after.char_indices().nth(KEPT) {
+            text.after.truncate(offset);
+            text.after_cut = true;
         }
     }
 }

@@ -1,5 +1,11 @@
 //! Plays whatever bytes say against a text field in memory, and checks after every event what
 //! must hold for all of them.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a broken law fails the test"
+)]
 
 use nibble_keyboard::controller::*;
 use nibble_keyboard::text_field::Reporting;
@@ -130,9 +136,9 @@ pub(crate) fn decode(bytes: &[u8]) -> (Platform, Vec<Input>) {
             0..=6 => Input::Letter(argument + usize::from(byte & 1) * 8),
             7 | 8 => Input::Other(argument + usize::from(byte & 1) * 8),
             9 => Input::Other(16 + argument),
-            10 | 11 | 12 => Input::Space,
+            10..=12 => Input::Space,
             13 => Input::Enter,
-            14 | 15 | 16 => Input::Backspace,
+            14..=16 => Input::Backspace,
             17 => Input::Shift,
             18 => Input::Layout(argument),
             19 => Input::MoveCursor(i32::from(byte >> 5) - 4),
@@ -144,7 +150,7 @@ pub(crate) fn decode(bytes: &[u8]) -> (Platform, Vec<Input>) {
                 0 => GhostPart::Word,
                 _ => GhostPart::All,
             }),
-            23 | 24 | 25 => match next() {
+            23..=25 => match next() {
                 Some(items) => Input::Answer {
                     requests_ago: argument.saturating_sub(5),
                     items,
@@ -645,7 +651,7 @@ impl World {
         self.changes_nothing(Event::Focus(Focus {
             kind: self.kind,
             capitals: CapitalsMode::default(),
-            multi_line: index % 2 == 0,
+            multi_line: index.is_multiple_of(2),
             action: EditorAction::Send,
             text,
             selection,

@@ -263,6 +263,12 @@ impl Player {
             event,
         });
         self.field.apply(&actions);
+        for request in actions.iter().filter_map(|action| match action {
+            Action::Request(request) => Some(request),
+            _ => None,
+        }) {
+            assert_eq!(request.context.epoch, self.controller.epoch());
+        }
         for action in actions {
             self.note(action);
         }
