@@ -5,15 +5,19 @@
 #![deny(unsafe_code)]
 
 pub mod corrector;
+pub mod emoji;
 pub mod field;
 pub mod geometry;
 pub mod lexicon;
 mod mapped_file;
 pub mod suggestion;
 pub mod text;
+pub mod user_model;
 
 pub use corrector::{Correction, Corrector};
+pub use emoji::EmojiTable;
 pub use field::FieldKind;
 pub use geometry::Layout;
 pub use lexicon::{Lexicon, LexiconError, Lexicons};
 pub use suggestion::{EditorContext, Suggestion, SuggestionKind, Suggestions};
+pub use user_model::{UserModel, UserModelError};
