@@ -65,7 +65,7 @@ impl Tally {
         let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
         println!(
             "{name:<16} {:>6} slips: repaired {:.1} %, offered {:.1} %; {:>6} correct words: \
-             changed {:.2} %; p50 {:.3} ms, p95 {:.3} ms, max {:.3} ms",
+             changed {:.2} %; p50 {:.3} ms, p95 {:.3} ms, p99 {:.3} ms",
             self.wrong,
             percent(self.repaired, self.wrong),
             percent(self.offered, self.wrong),
@@ -73,7 +73,7 @@ impl Tally {
             percent(self.changed, self.correct),
             quantile(0.5),
             quantile(0.95),
-            quantile(1.0 - f64::EPSILON),
+            quantile(0.99),
         );
     }
 
@@ -84,6 +84,7 @@ impl Tally {
         meant: &str,
         typed: &str,
         taps: Option<&[(f32, f32)]>,
+        is_sentence_start: bool,
     ) {
         let weights = lexicons.weights(&[]);
         let prior = |word: &str| lexicons.log_frequency(word, &weights).unwrap_or(-20.0);
@@ -91,6 +92,7 @@ impl Tally {
             typed,
             taps,
             prior: &prior,
+            is_sentence_start,
             is_protected: &|_| false,
         };
         let start = Instant::now();
@@ -143,7 +145,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let Some(tally) = halves.get_mut(half) else {
             continue;
         };
-        for token in sentence.split_whitespace() {
+        for (position, token) in sentence.split_whitespace().enumerate() {
+            let starts = position == 0;
             let meant = token.trim_matches(|c: char| !c.is_alphanumeric());
             let is_word = meant
                 .chars()
@@ -169,13 +172,14 @@ fn main() -> Result<(), Box<dyn Error>> {
                     typed = letters.iter().enumerate().map(place).collect();
                 }
             }
-            tally.add(&corrector, &lexicons, meant, &typed, None);
+            tally.add(&corrector, &lexicons, meant, &typed, None, starts);
 
             let centres: Option<Vec<(f32, f32)>> = letters
                 .iter()
                 .map(|&letter| layout.centre(letter))
                 .collect();
             if half == 1
+                && options.len() != 3
                 && let Some(centres) = centres
             {
                 let mut scatter = |value: f32| value + (TAP_DEVIATION * random.normal()) as f32;
@@ -191,7 +195,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     _ => letter,
                 };
                 let typed: String = taps.iter().zip(&letters).map(hit).collect();
-                tapped.add(&corrector, &lexicons, meant, &typed, Some(&taps));
+                tapped.add(&corrector, &lexicons, meant, &typed, Some(&taps), starts);
             }
         }
     }

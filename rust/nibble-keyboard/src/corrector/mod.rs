@@ -38,8 +38,7 @@ pub struct Thresholds {
     pub known: f32,
     /// Log odds against a word that no lexicon has.
     pub unknown: f32,
-    /// Log odds against an unknown word of fewer than four letters: most of those are
-    /// abbreviations.
+    /// Log odds against an unknown word of fewer than four letters.
     pub unknown_short: f32,
 }
 
@@ -63,6 +62,8 @@ pub struct Request<'a> {
     /// Natural logarithm of the probability of a word (in its usual spelling) at this place of the
     /// text. It is asked for words of the lexicons only.
     pub prior: &'a dyn Fn(&str) -> f32,
+    /// Whether the word begins a sentence, so that its capital says nothing.
+    pub is_sentence_start: bool,
     /// Whether a word is not to be touched: the user has taught it, or has undone its correction.
     pub is_protected: &'a dyn Fn(&str) -> bool,
 }
@@ -84,13 +85,17 @@ const SLACK: f32 = 8.0;
 /// States opened in one search: about half a millisecond.
 const MAX_STATES: usize = 3_000;
 /// Corrections worth offering are no less likely than this against what was typed.
-const LEAST_LOG_ODDS: f32 = -3.0;
+const LEAST_LOG_ODDS: f32 = -1.0;
 /// Log odds of the usual spelling over one that differs from it only in case.
 const CASE_LOG_ODDS: f32 = 8.0;
-/// Logarithm of the probability that a word is none of the lexicon's, and what each of its letters
-/// adds: unknown words are many.
-const UNKNOWN: f32 = -7.0;
+/// Logarithm of the probability that a word is none of the lexicon's and begins as it does, and
+/// what each of its first letters adds. Later letters add nothing: a long unknown word is as likely
+/// to be a compound or a name as it is to be mistyped.
+const UNKNOWN: f32 = -10.0;
 const UNKNOWN_PER_LETTER: f32 = -1.4;
+const UNKNOWN_LETTERS: usize = 7;
+/// What a capital that no sentence asks for adds: the word is likely to be a name.
+const NAME: f32 = 3.0;
 
 impl Corrector {
     /// A corrector for words typed on `layout`.
@@ -130,7 +135,11 @@ impl Corrector {
         let typed_score = match &usual {
             Some(usual) => (request.prior)(usual),
             None if is_known => UNKNOWN,
-            None => UNKNOWN + UNKNOWN_PER_LETTER * letters.len() as f32,
+            None => {
+                let told = letters.len().min(UNKNOWN_LETTERS) as f32;
+                let is_name = !request.is_sentence_start && starts_with_capital(typed);
+                UNKNOWN + UNKNOWN_PER_LETTER * told + if is_name { NAME } else { 0.0 }
+            }
         };
         let typed_cost = match lexicons.log_frequency(&folded, weights) {
             Some(log_frequency) => -log_frequency,
@@ -286,10 +295,15 @@ fn is_above_the_space(letter: char) -> bool {
 
 /// `word` with a capital where `typed` has one.
 fn capitalize_like(typed: &str, word: String) -> String {
-    match typed.chars().next() {
-        Some(first) if first.is_uppercase() => capitalize(&word),
-        _ => word,
+    if starts_with_capital(typed) {
+        capitalize(&word)
+    } else {
+        word
     }
+}
+
+fn starts_with_capital(typed: &str) -> bool {
+    typed.chars().next().is_some_and(char::is_uppercase)
 }
 
 #[cfg(test)]

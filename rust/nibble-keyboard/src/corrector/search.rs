@@ -1,6 +1,6 @@
 //! The words that are close to what was typed: best-first search over the lexicons.
 
-use super::channel::{Evidence, KeyCosts, TRANSPOSITION, is_mark};
+use super::channel::{Evidence, KeyCosts, SECOND_SLIP, TRANSPOSITION, is_mark};
 use crate::lexicon::{Letters, Lexicon, Place, Way};
 
 /// A word close to what was typed.
@@ -9,8 +9,6 @@ pub(super) struct Close {
     pub(super) offensive: bool,
     /// Cost of the slips that turn it into what was typed.
     pub(super) channel_cost: f32,
-    /// Negative log frequency, by the lexicon and its weight.
-    pub(super) word_cost: f32,
 }
 
 /// Bounds of a search.
@@ -140,7 +138,6 @@ pub(super) fn close_words(
             word,
             offensive,
             channel_cost,
-            word_cost,
         });
         if found.len() >= limits.max_words {
             break;
@@ -184,6 +181,7 @@ impl Search<'_> {
         let position = usize::from(state.position);
         let next = self.typed.get(position).copied();
         let may_edit = state.edits < self.max_edits;
+        let second = if state.edits > 0 { SECOND_SLIP } else { 0.0 };
         let (keys, evidence) = (self.keys, self.evidence);
 
         if next.is_none()
@@ -202,7 +200,8 @@ impl Search<'_> {
         }
         lexicon.for_each_letter(state.place, |letter, place| {
             let mut follow = |cost: f32, typed: u8, edits: u8| {
-                let channel_cost = state.channel_cost + cost;
+                let slip = if edits > 0 { second } else { 0.0 };
+                let channel_cost = state.channel_cost + cost + slip;
                 if self.is_of_interest(lexicon, weight, place, channel_cost) {
                     let way = self.letters.push(state.way, letter);
                     self.push(State {
@@ -242,7 +241,7 @@ impl Search<'_> {
             .and_then(|at| self.typed.get(at))
             .copied();
         self.push(State {
-            channel_cost: state.channel_cost + self.keys.extra(typed, before, after),
+            channel_cost: state.channel_cost + second + keys.extra(typed, before, after),
             position: state.position + 1,
             edits: state.edits + 1,
             ..state
@@ -252,7 +251,7 @@ impl Search<'_> {
                 .step(state.place, after)
                 .and_then(|place| lexicon.step(place, typed))
         {
-            let channel_cost = state.channel_cost + TRANSPOSITION;
+            let channel_cost = state.channel_cost + second + TRANSPOSITION;
             if self.is_of_interest(lexicon, weight, place, channel_cost) {
                 let way = self.letters.push(state.way, after);
                 let way = self.letters.push(way, typed);

@@ -1,0 +1,283 @@
+//! What the records add up to: decayed counts of words and pairs, and the probabilities they give.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use super::record::{Record, Tally};
+use crate::text::fold;
+
+/// Half-life of a habit.
+pub(super) const HABIT_HALF_LIFE: f32 = 60.0 * 86_400.0;
+/// Half-life of a topic.
+pub(super) const TOPIC_HALF_LIFE: f32 = 86_400.0;
+
+/// Words of which the next one is new, as it were: weight against the counted ones.
+const NEW_HABIT: f32 = 200.0;
+const NEW_TOPIC: f32 = 40.0;
+/// Weight of the single-word estimate against the counted successors of a word.
+const BACK_OFF: f32 = 2.0;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct WordCounts {
+    /// As the user spells it.
+    pub(super) text: String,
+    pub(super) habit: Tally,
+    pub(super) topic: Tally,
+    pub(super) uses: u32,
+    pub(super) reverted: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counts {
+    /// By folded form.
+    words: BTreeMap<String, WordCounts>,
+    /// Successors by folded form.
+    pairs: BTreeMap<String, BTreeMap<String, Tally>>,
+    habit: Tally,
+    topic: Tally,
+    /// The latest time seen: all counts are compared as of then.
+    now: i64,
+}
+
+impl Counts {
+    pub(super) fn apply(&mut self, record: &Record) {
+        match record {
+            Record::Observed {
+                time,
+                previous,
+                word,
+            } => self.observe(*time, previous, word),
+            Record::Reverted { time, word } => {
+                self.now = self.now.max(*time);
+                let counts = self.words.entry(fold(word)).or_default();
+                counts.reverted = true;
+                if counts.text.is_empty() {
+                    counts.text.clone_from(word);
+                }
+            }
+            Record::Word {
+                word,
+                tally,
+                recent,
+                uses,
+                reverted,
+            } => {
+                self.now = self.now.max(tally.time).max(recent.time);
+                self.habit.add(*tally, HABIT_HALF_LIFE);
+                self.topic.add(*recent, TOPIC_HALF_LIFE);
+                let counts = self.words.entry(fold(word)).or_default();
+                counts.text.clone_from(word);
+                counts.habit.add(*tally, HABIT_HALF_LIFE);
+                counts.topic.add(*recent, TOPIC_HALF_LIFE);
+                counts.uses = counts.uses.saturating_add(*uses);
+                counts.reverted |= reverted;
+            }
+            Record::Pair {
+                previous,
+                word,
+                tally,
+            } => {
+                self.now = self.now.max(tally.time);
+                let successors = self.pairs.entry(previous.clone()).or_default();
+                let counts = successors.entry(fold(word)).or_default();
+                counts.add(*tally, HABIT_HALF_LIFE);
+            }
+        }
+    }
+
+    fn observe(&mut self, time: i64, previous: &str, word: &str) {
+        // Time does not run backwards: what a wrong clock calls earlier happened now.
+        self.now = self.now.max(time);
+        let once = Tally {
+            count: 1.0,
+            time: self.now,
+        };
+        let folded = fold(word);
+        self.habit.add(once, HABIT_HALF_LIFE);
+        self.topic.add(once, TOPIC_HALF_LIFE);
+        let counts = self.words.entry(folded.clone()).or_default();
+        counts.habit.add(once, HABIT_HALF_LIFE);
+        counts.topic.add(once, TOPIC_HALF_LIFE);
+        counts.uses = counts.uses.saturating_add(1);
+        // At the start of a sentence, and in a shout, capitals say nothing about the word.
+        let letters = word.chars().filter(|letter| letter.is_alphabetic()).count();
+        let is_shouted = letters > 1 && word == word.to_uppercase();
+        if counts.text.is_empty() {
+            counts.text = if previous.is_empty() {
+                folded.clone()
+            } else {
+                word.to_owned()
+            };
+        } else if !previous.is_empty() && !is_shouted {
+            counts.text = word.to_owned();
+        }
+        if !previous.is_empty() {
+            let successors = self.pairs.entry(previous.to_owned()).or_default();
+            successors
+                .entry(folded)
+                .or_default()
+                .add(once, HABIT_HALF_LIFE);
+        }
+    }
+
+    pub(super) fn word(&self, folded: &str) -> Option<&WordCounts> {
+        self.words.get(folded)
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Words in the order of their folded forms, from `prefix` on as long as they begin with it.
+    pub(super) fn words_from<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a WordCounts)> {
+        self.words
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .take_while(move |(folded, _)| folded.starts_with(prefix))
+            .map(|(folded, counts)| (folded.as_str(), counts))
+    }
+
+    /// P(word) by habit and topic in equal parts; the rest of the mass is for words unheard of.
+    fn single(&self, word: &WordCounts) -> f32 {
+        let share = |word: Tally, all: Tally, new: f32, half_life: f32| {
+            word.at(self.now, half_life) / (all.at(self.now, half_life) + new)
+        };
+        let habit = share(word.habit, self.habit, NEW_HABIT, HABIT_HALF_LIFE);
+        let topic = share(word.topic, self.topic, NEW_TOPIC, TOPIC_HALF_LIFE);
+        (habit + topic) / 2.0
+    }
+
+    /// P(word | previous): counts of the pair, backed off to [`Counts::single`].
+    pub(super) fn probability(&self, previous: &str, folded: &str) -> Option<f32> {
+        let single = self
+            .words
+            .get(folded)
+            .filter(|word| word.uses > 0)
+            .map(|w| self.single(w))?;
+        let Some(successors) = self.pairs.get(previous) else {
+            return Some(single);
+        };
+        let count = |tally: &Tally| tally.at(self.now, HABIT_HALF_LIFE);
+        let pair = successors.get(folded).map_or(0.0, count);
+        let all: f32 = successors.values().map(count).sum();
+        Some((pair + BACK_OFF * single) / (all + BACK_OFF))
+    }
+
+    /// Sum of [`Counts::probability`] over all words: what is left belongs to words that the user
+    /// has not typed.
+    pub(super) fn mass(&self, previous: &str) -> f32 {
+        let known = |all: Tally, new: f32, half_life: f32| {
+            let all = all.at(self.now, half_life);
+            all / (all + new)
+        };
+        let habit = known(self.habit, NEW_HABIT, HABIT_HALF_LIFE);
+        let topic = known(self.topic, NEW_TOPIC, TOPIC_HALF_LIFE);
+        let single = (habit + topic) / 2.0;
+        let Some(successors) = self.pairs.get(previous) else {
+            return single;
+        };
+        let all: f32 = successors
+            .values()
+            .map(|tally| tally.at(self.now, HABIT_HALF_LIFE))
+            .sum();
+        (all + BACK_OFF * single) / (all + BACK_OFF)
+    }
+
+    /// Forgets a word, alone and in pairs; whether it was there.
+    pub(super) fn remove(&mut self, folded: &str) -> bool {
+        let removed = self.words.remove(folded);
+        self.pairs.remove(folded);
+        self.pairs.retain(|_, successors| {
+            successors.remove(folded);
+            !successors.is_empty()
+        });
+        self.recount();
+        removed.is_some()
+    }
+
+    /// Keeps at most so many words and pairs: those that count most now. What a user took back
+    /// counts as one more use, so that it is kept for some time as well.
+    pub(super) fn prune(&mut self, max_words: usize, max_pairs: usize) {
+        if self.words.len() > max_words {
+            let weight = |word: &WordCounts| {
+                word.habit.at(self.now, HABIT_HALF_LIFE) + f32::from(u8::from(word.reverted))
+            };
+            let mut weights: Vec<(f32, String)> = self
+                .words
+                .iter()
+                .map(|(folded, word)| (weight(word), folded.clone()))
+                .collect();
+            weights.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+            for (_, folded) in weights.drain(max_words..) {
+                self.words.remove(&folded);
+            }
+            let words = &self.words;
+            self.pairs.retain(|previous, successors| {
+                successors.retain(|folded, _| words.contains_key(folded));
+                words.contains_key(previous) && !successors.is_empty()
+            });
+        }
+        let count: usize = self.pairs.values().map(BTreeMap::len).sum();
+        if count > max_pairs {
+            let mut weights: Vec<f32> = self
+                .pairs
+                .values()
+                .flat_map(BTreeMap::values)
+                .map(|tally| tally.at(self.now, HABIT_HALF_LIFE))
+                .collect();
+            weights.sort_by(|a, b| b.total_cmp(a));
+            let least = weights.get(max_pairs).copied().unwrap_or_default();
+            let now = self.now;
+            self.pairs.retain(|_, successors| {
+                successors.retain(|_, tally| tally.at(now, HABIT_HALF_LIFE) > least);
+                !successors.is_empty()
+            });
+        }
+        self.recount();
+    }
+
+    /// Sets the totals to the sums of what is there.
+    fn recount(&mut self) {
+        let (mut habit, mut topic) = (0.0, 0.0);
+        for word in self.words.values() {
+            habit += word.habit.at(self.now, HABIT_HALF_LIFE);
+            topic += word.topic.at(self.now, TOPIC_HALF_LIFE);
+        }
+        self.habit = Tally {
+            count: habit,
+            time: self.now,
+        };
+        self.topic = Tally {
+            count: topic,
+            time: self.now,
+        };
+    }
+
+    /// Records that give these counts.
+    pub(super) fn records(&self) -> Vec<Record> {
+        let words = self.words.values().map(|counts| Record::Word {
+            word: counts.text.clone(),
+            tally: counts.habit,
+            recent: counts.topic,
+            uses: counts.uses,
+            reverted: counts.reverted,
+        });
+        let pairs = self.pairs.iter().flat_map(|(previous, successors)| {
+            successors.iter().map(|(word, &tally)| Record::Pair {
+                previous: previous.clone(),
+                word: word.clone(),
+                tally,
+            })
+        });
+        words.chain(pairs).collect()
+    }
+
+    pub(super) fn len(&self) -> (usize, usize) {
+        (
+            self.words.len(),
+            self.pairs.values().map(BTreeMap::len).sum(),
+        )
+    }
+}

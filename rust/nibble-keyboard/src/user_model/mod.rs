@@ -1,0 +1,409 @@
+//! What this user types: their words, the pairs of them, and what they took back.
+//!
+//! Counts decay, so old habits fade; a second, faster count follows the topic of the day. All of
+//! it can be listed, removed word by word, exported, imported and erased. Fields in which nothing
+//! may be learned leave no trace: every method that learns takes the kind of the field.
+//!
+//! The store is one file of checksummed records that is only appended to (`record.rs`), and
+//! replaced as a whole when it has grown too large or something is removed, so that what was
+//! removed is gone from the file as well. A process that dies at any byte loses at most the word
+//! it was writing. The file has one writer at a time: a second [`UserModel::open`] fails with
+//! [`UserModelError::InUse`] until the first is dropped or its process ends; anybody may
+//! [`UserModel::open_read_only`].
+//!
+//! Times are given by the caller, in seconds since 1970 (UTC); all counts are compared as of the
+//! latest one seen.
+
+mod counts;
+mod error;
+mod record;
+mod store;
+mod transfer;
+
+use std::path::Path;
+
+pub use error::UserModelError;
+
+use crate::field::FieldKind;
+use crate::text::fold;
+use counts::{Counts, WordCounts};
+use record::Record;
+use store::Store;
+
+/// How much a user model keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Words, at most.
+    pub max_words: usize,
+    /// Pairs of words, at most.
+    pub max_pairs: usize,
+    /// Size of the file in bytes, at most (one record more for a moment).
+    pub max_bytes: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds {
+            max_words: 10_000,
+            max_pairs: 30_000,
+            max_bytes: 2 << 20,
+        }
+    }
+}
+
+/// A word that the user has typed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserWord {
+    /// As the user spells it.
+    pub word: String,
+    /// How often it was typed.
+    pub uses: u32,
+    /// When it was last typed.
+    pub last_used: i64,
+    /// Whether a correction of it was undone.
+    pub reverted: bool,
+}
+
+/// A word of the user that begins as typed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserCompletion {
+    /// As the user spells it.
+    pub word: String,
+    /// Natural logarithm of its probability by what the user has typed; see
+    /// [`UserModel::score`].
+    pub log_probability: f32,
+    /// How often it was typed: at least twice.
+    pub uses: u32,
+}
+
+/// Longest word that is learned, in Unicode scalar values.
+const MAX_LETTERS: usize = 48;
+
+/// A word typed this often is no slip.
+const TAUGHT_USES: u32 = 2;
+
+enum Backing {
+    Memory,
+    ReadOnly,
+    File(Store),
+}
+
+/// What this user types.
+pub struct UserModel {
+    counts: Counts,
+    backing: Backing,
+    bounds: Bounds,
+}
+
+impl UserModel {
+    /// A model that is never stored.
+    pub fn in_memory(bounds: Bounds) -> UserModel {
+        UserModel {
+            counts: Counts::default(),
+            backing: Backing::Memory,
+            bounds,
+        }
+    }
+
+    /// Opens or creates the model at `path`. Damaged records are skipped, the others kept.
+    ///
+    /// # Errors
+    /// [`UserModelError::InUse`], [`UserModelError::NotAUserModel`], [`UserModelError::Io`].
+    pub fn open(path: impl AsRef<Path>, bounds: Bounds) -> Result<UserModel, UserModelError> {
+        let (store, records) = Store::open(path.as_ref())?;
+        Ok(UserModel {
+            counts: sum(&records),
+            backing: Backing::File(store),
+            bounds,
+        })
+    }
+
+    /// Reads the model at `path`, which may be in use by a writer. Whatever would change it fails
+    /// with [`UserModelError::ReadOnly`].
+    ///
+    /// # Errors
+    /// [`UserModelError::NotAUserModel`], [`UserModelError::Io`].
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<UserModel, UserModelError> {
+        let counts = sum(&Store::read(path.as_ref())?);
+        Ok(UserModel {
+            counts,
+            backing: Backing::ReadOnly,
+            bounds: Bounds::default(),
+        })
+    }
+
+    /// Learns that `word` was committed after the words of `context` (of the same sentence, oldest
+    /// first; empty at its start) at `time`. Returns whether anything was learned: nothing is in
+    /// fields that may not be learned from, nor of what is no word: digits, addresses, and what is
+    /// longer than 48 letters.
+    ///
+    /// # Errors
+    /// [`UserModelError::Io`] where the disk is full or the file cannot be written,
+    /// [`UserModelError::ReadOnly`]. The word is then not learned.
+    pub fn observe(
+        &mut self,
+        field: FieldKind,
+        context: &[&str],
+        word: &str,
+        time: i64,
+    ) -> Result<bool, UserModelError> {
+        if !field.learns() || !is_learnable(word) {
+            return Ok(false);
+        }
+        // After what is no word, a word stands as at the start of a sentence.
+        let previous = context.last().filter(|previous| is_learnable(previous));
+        let previous = previous.map(|previous| fold(previous)).unwrap_or_default();
+        self.learn(Record::Observed {
+            time,
+            previous,
+            word: word.to_owned(),
+        })?;
+        Ok(true)
+    }
+
+    /// Remembers that a correction of `typed` was undone at `time`: it is not corrected again.
+    /// Returns whether it was remembered.
+    ///
+    /// # Errors
+    /// As [`UserModel::observe`].
+    pub fn revert(
+        &mut self,
+        field: FieldKind,
+        typed: &str,
+        time: i64,
+    ) -> Result<bool, UserModelError> {
+        if !field.learns() || !is_learnable(typed) {
+            return Ok(false);
+        }
+        self.learn(Record::Reverted {
+            time,
+            word: typed.to_owned(),
+        })?;
+        Ok(true)
+    }
+
+    fn learn(&mut self, record: Record) -> Result<(), UserModelError> {
+        match &mut self.backing {
+            Backing::Memory => {}
+            Backing::ReadOnly => return Err(UserModelError::ReadOnly),
+            Backing::File(store) => store.append(&record)?,
+        }
+        self.counts.apply(&record);
+        self.keep_within_bounds()
+    }
+
+    /// Compacts the store and drops what counts least, where there is too much of it.
+    fn keep_within_bounds(&mut self) -> Result<(), UserModelError> {
+        let Bounds {
+            max_words,
+            max_pairs,
+            max_bytes,
+        } = self.bounds;
+        let (words, pairs) = self.counts.len();
+        let length = match &self.backing {
+            Backing::File(store) => store.length(),
+            Backing::Memory | Backing::ReadOnly => 0,
+        };
+        if words <= max_words && pairs <= max_pairs && length <= max_bytes {
+            return Ok(());
+        }
+        // Somewhat less than allowed, so that the next word does not ask for it again.
+        let (mut words, mut pairs) = (max_words - max_words / 8, max_pairs - max_pairs / 8);
+        let mut counts = self.counts.clone();
+        loop {
+            counts.prune(words, pairs);
+            let size: usize = encoded_len(&counts.records());
+            if size as u64 <= max_bytes / 2 || (words, pairs) == (0, 0) {
+                break;
+            }
+            (words, pairs) = (words.min(counts.len().0) / 2, pairs.min(counts.len().1) / 2);
+        }
+        self.replace(counts)
+    }
+
+    /// Makes `counts` what the model and its store hold.
+    fn replace(&mut self, counts: Counts) -> Result<(), UserModelError> {
+        match &mut self.backing {
+            Backing::Memory => {}
+            Backing::ReadOnly => return Err(UserModelError::ReadOnly),
+            Backing::File(store) => store.replace(&counts.records())?,
+        }
+        self.counts = counts;
+        Ok(())
+    }
+
+    /// Natural logarithm of the probability that the user types `word` after `previous` (`None` at
+    /// the start of a sentence), by what they have typed; `None` where they have never typed it.
+    /// The probabilities of all words add up to [`UserModel::mass`], less than 1: the rest belongs
+    /// to words that they have not typed, so `P = P_user + (1 − mass) · P_others` is a
+    /// distribution.
+    pub fn score(&self, previous: Option<&str>, word: &str) -> Option<f32> {
+        let previous = previous.map(fold).unwrap_or_default();
+        self.counts.probability(&previous, &fold(word)).map(f32::ln)
+    }
+
+    /// Probability that the next word is one that the user has typed before.
+    pub fn mass(&self, previous: Option<&str>) -> f32 {
+        self.counts.mass(&previous.map(fold).unwrap_or_default())
+    }
+
+    /// The `limit` likeliest of the user's words that begin with `prefix` (case-folded), likeliest
+    /// first. Words that were typed only once are left out: they may be slips.
+    pub fn completions(
+        &self,
+        prefix: &str,
+        previous: Option<&str>,
+        limit: usize,
+    ) -> Vec<UserCompletion> {
+        let prefix = fold(prefix);
+        let previous = previous.map(fold).unwrap_or_default();
+        let mut found: Vec<UserCompletion> = self
+            .counts
+            .words_from(&prefix)
+            .filter(|(_, counts)| counts.uses >= TAUGHT_USES)
+            .filter_map(|(folded, counts)| {
+                Some(UserCompletion {
+                    word: counts.text.clone(),
+                    log_probability: self.counts.probability(&previous, folded)?.ln(),
+                    uses: counts.uses,
+                })
+            })
+            .collect();
+        found.sort_by(|a, b| {
+            b.log_probability
+                .total_cmp(&a.log_probability)
+                .then_with(|| a.word.cmp(&b.word))
+        });
+        found.truncate(limit);
+        found
+    }
+
+    /// Whether `typed` must not be corrected: the user has typed it at least twice, or has undone
+    /// a correction of it.
+    pub fn is_protected(&self, typed: &str) -> bool {
+        self.counts
+            .word(&fold(typed))
+            .is_some_and(|counts| counts.reverted || counts.uses >= TAUGHT_USES)
+    }
+
+    /// The user's words whose folded form contains `part` (all for an empty one), in alphabetical
+    /// order.
+    pub fn words(&self, part: &str) -> Vec<UserWord> {
+        let part = fold(part);
+        let contains = |(folded, _): &(&str, &WordCounts)| folded.contains(&part);
+        self.counts
+            .words_from("")
+            .filter(contains)
+            .map(|(_, counts)| UserWord {
+                word: counts.text.clone(),
+                uses: counts.uses,
+                last_used: counts.habit.time,
+                reverted: counts.reverted,
+            })
+            .collect()
+    }
+
+    /// Number of words.
+    pub fn len(&self) -> usize {
+        self.counts.len().0
+    }
+
+    /// Whether nothing was learned.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets a word, also in pairs and that its correction was undone, and removes it from the
+    /// file. Returns whether it was there.
+    ///
+    /// # Errors
+    /// As [`UserModel::observe`]; nothing is then forgotten.
+    pub fn remove(&mut self, word: &str) -> Result<bool, UserModelError> {
+        let mut counts = self.counts.clone();
+        if !counts.remove(&fold(word)) {
+            return Ok(false);
+        }
+        self.replace(counts)?;
+        Ok(true)
+    }
+
+    /// Forgets everything, in the file as well.
+    ///
+    /// # Errors
+    /// As [`UserModel::observe`]; nothing is then forgotten.
+    pub fn erase(&mut self) -> Result<(), UserModelError> {
+        self.replace(Counts::default())
+    }
+
+    /// Everything as text, for [`UserModel::import`] and for people. One fact a line:
+    /// `word TEXT USES COUNT TIME RECENT-COUNT RECENT-TIME`, `pair PREVIOUS WORD COUNT TIME` and
+    /// `revert TEXT`, with tabs between the fields.
+    pub fn export(&self) -> String {
+        transfer::export(&self.counts.records())
+    }
+
+    /// Adds what an export says to what is known. Returns how many facts it had.
+    ///
+    /// # Errors
+    /// [`UserModelError::InvalidLine`], and as [`UserModel::observe`]; nothing is then imported.
+    pub fn import(&mut self, text: &str) -> Result<usize, UserModelError> {
+        let records = transfer::import(text, is_learnable)?;
+        let mut counts = self.counts.clone();
+        for record in &records {
+            counts.apply(record);
+        }
+        counts.prune(self.bounds.max_words, self.bounds.max_pairs);
+        self.replace(counts)?;
+        Ok(records.len())
+    }
+
+    /// Forces what was learned to the disk. Without it a word outlives the process, but may not
+    /// outlive a power failure.
+    ///
+    /// # Errors
+    /// [`UserModelError::Io`].
+    pub fn sync(&self) -> Result<(), UserModelError> {
+        match &self.backing {
+            Backing::File(store) => store.sync(),
+            Backing::Memory | Backing::ReadOnly => Ok(()),
+        }
+    }
+
+    /// The latest time seen.
+    pub fn latest_time(&self) -> i64 {
+        self.counts.now()
+    }
+}
+
+fn sum(records: &[Record]) -> Counts {
+    let mut counts = Counts::default();
+    for record in records {
+        counts.apply(record);
+    }
+    counts
+}
+
+fn encoded_len(records: &[Record]) -> usize {
+    let mut bytes = Vec::new();
+    for record in records {
+        record.write(&mut bytes);
+    }
+    bytes.len()
+}
+
+/// Whether `word` is the kind of thing that is learned: letters, with apostrophes and hyphens.
+/// Digits, addresses and codes are not: they are rarely words, and often private.
+fn is_learnable(word: &str) -> bool {
+    let is_part = |c: char| c.is_alphabetic() || is_combining(c) || matches!(c, '\'' | '’' | '-');
+    word.chars().any(char::is_alphabetic)
+        && word.chars().all(is_part)
+        && word.chars().count() <= MAX_LETTERS
+}
+
+/// Marks that belong to the letter before them.
+fn is_combining(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36F}' | '\u{64B}'..='\u{65F}' | '\u{591}'..='\u{5C7}')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! The file under a user model: appended to, and replaced as a whole.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::error::UserModelError;
+use super::record::{Record, Recovered, recover};
+
+/// The open file. Its one writer holds a lock on a second file beside it (the name with `.lock`
+/// appended), which stays when the first is replaced; the lock goes when the process does.
+pub(super) struct Store {
+    path: PathBuf,
+    file: File,
+    /// Bytes of whole records.
+    length: u64,
+    _lock: File,
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Options for a file that only its owner may read.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn io_error(file: &Path) -> impl FnOnce(std::io::Error) -> UserModelError {
+    move |source| UserModelError::Io {
+        file: file.to_owned(),
+        source,
+    }
+}
+
+fn read_records(path: &Path, file: &mut File) -> Result<(Recovered, u64), UserModelError> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(io_error(path))?;
+    let recovered = recover(&bytes);
+    if recovered.records.is_empty() && !recovered.may_be_torn {
+        return Err(UserModelError::NotAUserModel {
+            file: path.to_owned(),
+        });
+    }
+    Ok((recovered, bytes.len() as u64))
+}
+
+impl Store {
+    /// Opens or creates the file for writing, and reads it. A torn end is cut off.
+    pub(super) fn open(path: &Path) -> Result<(Store, Vec<Record>), UserModelError> {
+        let lock_path = with_suffix(path, ".lock");
+        let lock = private()
+            .create(true)
+            .append(true)
+            .open(&lock_path)
+            .map_err(io_error(&lock_path))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => UserModelError::InUse {
+                file: path.to_owned(),
+            },
+            TryLockError::Error(source) => io_error(&lock_path)(source),
+        })?;
+        let mut file = private()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(io_error(path))?;
+        let (recovered, found) = read_records(path, &mut file)?;
+        let length = recovered.end as u64;
+        if length < found {
+            file.set_len(length).map_err(io_error(path))?;
+        }
+        Ok((
+            Store {
+                path: path.to_owned(),
+                file,
+                length,
+                _lock: lock,
+            },
+            recovered.records,
+        ))
+    }
+
+    /// Reads the file without touching it or its lock.
+    pub(super) fn read(path: &Path) -> Result<Vec<Record>, UserModelError> {
+        let mut file = File::open(path).map_err(io_error(path))?;
+        Ok(read_records(path, &mut file)?.0.records)
+    }
+
+    /// Bytes of whole records in the file.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Appends a record in one write. Where that fails, what was written of it is taken back.
+    pub(super) fn append(&mut self, record: &Record) -> Result<(), UserModelError> {
+        let mut bytes = Vec::new();
+        record.write(&mut bytes);
+        if let Err(source) = self.file.write_all(&bytes) {
+            // Should this fail as well, the next reader skips the torn record.
+            let _ = self.file.set_len(self.length);
+            return Err(io_error(&self.path)(source));
+        }
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Replaces the file by one with these records: written beside it, forced to the disk, renamed
+    /// over it. A reader finds the old file or the new one, never a mixture.
+    pub(super) fn replace(&mut self, records: &[Record]) -> Result<(), UserModelError> {
+        let mut bytes = Vec::new();
+        for record in records {
+            record.write(&mut bytes);
+        }
+        let path = with_suffix(&self.path, ".tmp");
+        let written = self.write_new(&path, &bytes);
+        match written {
+            Ok(file) => {
+                self.file = file;
+                self.length = bytes.len() as u64;
+                Ok(())
+            }
+            Err(source) => {
+                let _ = std::fs::remove_file(&path);
+                Err(io_error(&path)(source))
+            }
+        }
+    }
+
+    fn write_new(&self, path: &Path, bytes: &[u8]) -> std::io::Result<File> {
+        // What an interrupted replacement left is not appended to.
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = private().append(true).create_new(true).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(path, &self.path)?;
+        // The rename itself reaches the disk with the directory; not every system can do that.
+        if let Some(directory) = self.path.parent()
+            && let Ok(directory) = File::open(directory)
+        {
+            let _ = directory.sync_all();
+        }
+        Ok(file)
+    }
+
+    /// Forces what was appended to the disk.
+    pub(super) fn sync(&self) -> Result<(), UserModelError> {
+        self.file.sync_data().map_err(io_error(&self.path))
+    }
+}
