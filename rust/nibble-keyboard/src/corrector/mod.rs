@@ -24,6 +24,9 @@ pub struct Correction {
     pub word: String,
     /// Natural logarithm of how much more likely it is than that `typed` was meant.
     pub log_odds: f32,
+    /// Natural logarithm of the probability that it was meant and came out as `typed`, in the measure
+    /// of the prior.
+    pub log_probability: f32,
     /// Whether that is sure enough to replace what was typed without asking; true for the first
     /// correction at most.
     pub automatic: bool,
@@ -189,6 +192,7 @@ impl Corrector {
             corrections.push(Correction {
                 word,
                 log_odds,
+                log_probability: log_odds + typed_score,
                 automatic: false,
                 offensive,
             });
@@ -243,6 +247,7 @@ impl Corrector {
                 best = Some(Correction {
                     word,
                     log_odds,
+                    log_probability: log_odds + typed_score,
                     automatic: false,
                     offensive,
                 });

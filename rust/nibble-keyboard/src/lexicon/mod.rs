@@ -114,6 +114,29 @@ impl Lexicon {
         self.value(&fold(word)).is_some_and(|value| value.offensive)
     }
 
+    /// Calls `visit` with every word, in the order of the folded forms: its folded form, its usual
+    /// spelling, the natural logarithm of its share of running text, and whether it offends.
+    pub fn for_each_word(&self, mut visit: impl FnMut(&str, &str, f32, bool)) {
+        // Depth first; letters of a place come in order, so they go onto the stack in reverse.
+        let mut folded = String::new();
+        let mut open = vec![(self.root(), 0, None)];
+        while let Some((place, depth, letter)) = open.pop() {
+            folded.truncate(depth);
+            folded.extend(letter);
+            if let Some(value) = self.graph.value(place).map(Value::unpack) {
+                let spelling = self.spell(&folded, value.spelling);
+                visit(&folded, &spelling, value.log_frequency(), value.offensive);
+            }
+            let first = open.len();
+            self.for_each_letter(place, |letter, place| {
+                open.push((place, folded.len(), Some(letter)));
+            });
+            if let Some(letters) = open.get_mut(first..) {
+                letters.reverse();
+            }
+        }
+    }
+
     fn value(&self, folded: &str) -> Option<Value> {
         self.graph.get(folded).map(Value::unpack)
     }

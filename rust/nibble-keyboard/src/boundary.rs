@@ -1,0 +1,288 @@
+//! What the model expects at a word boundary, kept so that every key of the next word is a look-up.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::vocab_index::{TokenFlags, VocabIndex};
+
+/// The model's distribution over the next token, in the order of a [`VocabIndex`].
+#[derive(Debug, Clone)]
+pub struct Distribution {
+    /// Probability of each rank. Tokens without a rank have the rest.
+    probabilities: Vec<f32>,
+    /// Sum of the probabilities before each block of [`BLOCK`] ranks, and of all.
+    sums: Vec<f64>,
+    /// `ln(sum(exp(logits)))` over the whole vocabulary.
+    log_normalizer: f32,
+}
+
+/// Ranks between two stored sums: an interval's mass costs two of them and at most this many additions.
+const BLOCK: usize = 32;
+
+impl Distribution {
+    /// The distribution of one row of logits, one a token id. Logits that are not numbers count as
+    /// impossible.
+    pub fn new(index: &VocabIndex, logits: &[f32]) -> Distribution {
+        let log_normalizer = nibble::sampler::log_sum_exp(logits);
+        let probabilities: Vec<f32> = index
+            .tokens()
+            .iter()
+            .map(|&token| match logits.get(token as usize) {
+                Some(logit) => (logit - log_normalizer).exp(),
+                None => 0.0,
+            })
+            .map(|probability| {
+                if probability.is_finite() {
+                    probability
+                } else {
+                    0.0
+                }
+            })
+            .collect();
+        let mut sum = 0.0;
+        let mut sums = Vec::with_capacity(probabilities.len() / BLOCK + 2);
+        sums.push(sum);
+        for block in probabilities.chunks(BLOCK) {
+            sum += block.iter().map(|&p| f64::from(p)).sum::<f64>();
+            sums.push(sum);
+        }
+        Distribution {
+            probabilities,
+            sums,
+            log_normalizer,
+        }
+    }
+
+    /// Probability of the token at `rank`; 0 beyond the last.
+    pub fn probability(&self, rank: usize) -> f32 {
+        self.probabilities.get(rank).copied().unwrap_or(0.0)
+    }
+
+    /// Probability of each rank.
+    pub fn probabilities(&self) -> &[f32] {
+        &self.probabilities
+    }
+
+    /// `ln(sum(exp(logits)))` over the whole vocabulary, which turns a probability into the logit.
+    pub fn log_normalizer(&self) -> f32 {
+        self.log_normalizer
+    }
+
+    /// Probability that the next token's rank lies in `ranks`.
+    pub fn mass(&self, ranks: Range<usize>) -> f64 {
+        let (start, end) = (ranks.start, ranks.end.min(self.probabilities.len()));
+        if start >= end {
+            return 0.0;
+        }
+        self.mass_before(end) - self.mass_before(start)
+    }
+
+    fn mass_before(&self, rank: usize) -> f64 {
+        let block = rank / BLOCK;
+        let inside = self
+            .probabilities
+            .get(block * BLOCK..rank)
+            .unwrap_or_default();
+        self.sums.get(block).copied().unwrap_or(0.0)
+            + inside.iter().map(|&p| f64::from(p)).sum::<f64>()
+    }
+
+    /// The `count` most probable ranks of `intervals` whose flags satisfy `wanted`, best first; of equals
+    /// the lower rank first. This is the model's own ranking of what can follow typed letters.
+    pub fn top(
+        &self,
+        index: &VocabIndex,
+        intervals: &[Range<usize>],
+        count: usize,
+        wanted: impl Fn(TokenFlags) -> bool,
+    ) -> Vec<usize> {
+        let mut best: Vec<(f32, usize)> = Vec::with_capacity(count + 1);
+        for interval in intervals {
+            let probabilities = self.probabilities.get(interval.clone()).unwrap_or_default();
+            for (rank, &probability) in interval.clone().zip(probabilities) {
+                let full = best.len() >= count;
+                if full && best.last().is_none_or(|worst| probability <= worst.0) {
+                    continue;
+                }
+                if wanted(index.flags(rank)) {
+                    let place = best.partition_point(|other| other.0 >= probability);
+                    best.insert(place, (probability, rank));
+                    best.truncate(count);
+                }
+            }
+        }
+        best.into_iter().map(|(_, rank)| rank).collect()
+    }
+
+    /// Bytes of memory.
+    pub fn size_bytes(&self) -> usize {
+        self.probabilities.len() * size_of::<f32>() + self.sums.len() * size_of::<f64>()
+    }
+
+    /// Overwrites what the distribution tells about the text.
+    pub(crate) fn wipe(&mut self) {
+        self.probabilities.fill(0.0);
+        self.sums.fill(0.0);
+        self.log_normalizer = 0.0;
+    }
+}
+
+/// Names a boundary without keeping its text: a keyed hash of primer, conversation and window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BoundaryKey(pub(crate) u64);
+
+/// Distributions of the boundaries visited last, so that backspace, cursor moves and undo cost no pass.
+#[derive(Debug)]
+pub struct BoundaryCache<T> {
+    /// Least recently used first.
+    entries: Vec<(BoundaryKey, usize, Arc<T>)>,
+    capacity_bytes: usize,
+    used_bytes: usize,
+}
+
+impl<T> BoundaryCache<T> {
+    /// An empty cache for up to `capacity_bytes` of entries.
+    pub fn new(capacity_bytes: usize) -> BoundaryCache<T> {
+        BoundaryCache {
+            entries: Vec::new(),
+            capacity_bytes,
+            used_bytes: 0,
+        }
+    }
+
+    /// The entry of `key`, which becomes the most recently used.
+    pub fn get(&mut self, key: BoundaryKey) -> Option<Arc<T>> {
+        let place = self
+            .entries
+            .iter()
+            .rposition(|(other, _, _)| *other == key)?;
+        let entry = self.entries.remove(place);
+        let value = entry.2.clone();
+        self.entries.push(entry);
+        Some(value)
+    }
+
+    /// Whether `key` has an entry; its age does not change.
+    pub fn contains(&self, key: BoundaryKey) -> bool {
+        self.entries.iter().any(|(other, _, _)| *other == key)
+    }
+
+    /// Adds an entry of `bytes`, and drops the oldest ones until all fit. One entry is kept even where it
+    /// alone is too large.
+    pub fn insert(&mut self, key: BoundaryKey, bytes: usize, value: Arc<T>) {
+        if let Some(place) = self.entries.iter().position(|(other, _, _)| *other == key) {
+            let (_, old, _) = self.entries.remove(place);
+            self.used_bytes -= old;
+        }
+        self.used_bytes += bytes;
+        self.entries.push((key, bytes, value));
+        while self.used_bytes > self.capacity_bytes && self.entries.len() > 1 {
+            let (_, old, _) = self.entries.remove(0);
+            self.used_bytes -= old;
+        }
+    }
+
+    /// Takes all entries out.
+    pub fn drain(&mut self) -> impl Iterator<Item = Arc<T>> + '_ {
+        self.used_bytes = 0;
+        self.entries.drain(..).map(|(_, _, value)| value)
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Bytes of all entries.
+    pub fn size_bytes(&self) -> usize {
+        self.used_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn index(count: usize) -> (VocabIndex, Vec<String>) {
+        // Ids in another order than ranks.
+        let texts: Vec<String> = (0..count)
+            .map(|id| format!("{:x}", id * 7919 % 4096))
+            .collect();
+        let tokens = (0..).zip(texts.iter().map(|text| text.as_bytes()));
+        (VocabIndex::from_tokens(tokens, count), texts)
+    }
+
+    proptest! {
+        #[test]
+        fn mass_and_top_equal_a_plain_count(
+            logits in prop::collection::vec(-12.0f32..4.0, 150),
+            prefix in "[0-9a-f]{0,2}",
+            count in 1usize..9,
+        ) {
+            let (index, texts) = index(logits.len());
+            let distribution = Distribution::new(&index, &logits);
+            let total: f64 = logits.iter().map(|&l| f64::from(l).exp()).sum();
+            let interval = index.interval(prefix.as_bytes());
+            let inside = |id: &usize| texts[*id].starts_with(&prefix);
+            let expected: f64 =
+                (0..logits.len()).filter(inside).map(|id| f64::from(logits[id]).exp() / total).sum();
+            prop_assert!((distribution.mass(interval.clone()) - expected).abs() < 1e-6);
+
+            let mut ids: Vec<usize> = (0..logits.len()).filter(inside).collect();
+            ids.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(texts[a].cmp(&texts[b])));
+            ids.truncate(count);
+            let found: Vec<usize> = distribution
+                .top(&index, &[interval], count, |_| true)
+                .into_iter()
+                .map(|rank| index.token(rank).unwrap() as usize)
+                .collect();
+            prop_assert_eq!(found, ids);
+        }
+
+        #[test]
+        fn a_cache_keeps_the_entries_used_last(
+            uses in prop::collection::vec((0u64..9, 1usize..5), 0..60),
+            capacity in 1usize..20,
+        ) {
+            let mut cache = BoundaryCache::new(capacity);
+            let mut model: Vec<(u64, usize)> = Vec::new();
+            for (key, bytes) in uses {
+                let known = model.iter().position(|(other, _)| *other == key);
+                prop_assert_eq!(cache.get(BoundaryKey(key)).map(|v| *v), known.map(|_| key));
+                match known {
+                    Some(place) => {
+                        let entry = model.remove(place);
+                        model.push(entry);
+                    }
+                    None => {
+                        cache.insert(BoundaryKey(key), bytes, Arc::new(key));
+                        model.push((key, bytes));
+                        while model.len() > 1
+                            && model.iter().map(|(_, bytes)| bytes).sum::<usize>() > capacity
+                        {
+                            model.remove(0);
+                        }
+                    }
+                }
+                prop_assert_eq!(cache.len(), model.len());
+                prop_assert_eq!(
+                    cache.size_bytes(),
+                    model.iter().map(|(_, bytes)| bytes).sum::<usize>()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn logits_that_are_no_numbers_are_impossible() {
+        let (index, _) = index(4);
+        let distribution = Distribution::new(&index, &[0.0, f32::NAN, 0.0, f32::NEG_INFINITY]);
+        assert!((distribution.mass(0..4) - 1.0).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,203 @@
+//! The model at word boundaries: which tokens it reads, and what it expects after them.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use nibble::{
+    CancelHandle, KvFormat, Model, Result, Session, SessionOptions, SpecialTokens, Tokenizer,
+};
+
+use crate::boundary::{BoundaryKey, Distribution};
+use crate::position::Join;
+use crate::vocab_index::VocabIndex;
+
+/// What the model reads before a word: three texts of which the earlier change less often.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct BoundaryText {
+    /// Style primer; empty for none.
+    pub(crate) primer: Arc<str>,
+    /// Messages before the field, a line each; empty for none.
+    pub(crate) conversation: Arc<str>,
+    /// The text before the word, without the space between them; see [`crate::window::window`].
+    pub(crate) window: String,
+    /// How the word joins it.
+    pub(crate) join: Join,
+}
+
+impl BoundaryText {
+    /// The name of this boundary under the keys of `hasher`.
+    pub(crate) fn key(&self, hasher: &RandomState) -> BoundaryKey {
+        BoundaryKey(hasher.hash_one(self))
+    }
+}
+
+/// Tokens of the primer, at most; its end is kept.
+const MAX_PRIMER: usize = 512;
+/// Tokens of the conversation, at most; its end is kept.
+const MAX_CONVERSATION: usize = 192;
+/// Tokens of the window, at most. Texts of scripts that the tokenizer knows badly lose their beginning, in
+/// steps of [`WINDOW_STEP`] so that the rest stays a common prefix.
+const MAX_WINDOW: usize = 192;
+const WINDOW_STEP: usize = 64;
+/// Tokens that a phrase may add.
+pub(crate) const MAX_PHRASE: usize = 24;
+
+/// What one call did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Passes {
+    /// Forward calls, a cancelled one included.
+    pub(crate) calls: u64,
+}
+
+/// A session that holds primer, conversation and window, and the index to read its logits by.
+#[derive(Debug)]
+pub(crate) struct BoundaryModel {
+    session: Session,
+    index: Arc<VocabIndex>,
+    /// Comes before every text.
+    start: Option<u32>,
+    /// The primer encoded last, with its tokens.
+    primer: (Arc<str>, Vec<u32>),
+}
+
+/// Bytes of keys and values a token from which on they are kept in 8 bits.
+const LARGE_KV_POSITION: u64 = 32 << 10;
+/// Bytes that the activations of one prefill chunk may take.
+const CHUNK_BYTES: usize = 4 << 20;
+
+impl BoundaryModel {
+    /// A session over `model`, which allocates little before its first pass.
+    ///
+    /// # Errors
+    /// Those of [`Session::new`].
+    pub(crate) fn new(model: Arc<Model>, index: Arc<VocabIndex>) -> Result<BoundaryModel> {
+        let hparams = model.hparams();
+        let context = MAX_PRIMER + MAX_CONVERSATION + MAX_WINDOW + MAX_PHRASE + 4;
+        let token_bytes = 4 * (4 * hparams.hidden + 3 * hparams.ffn);
+        let large = model.kv_cache_bytes(KvFormat::F16, 1)? > LARGE_KV_POSITION;
+        let options = SessionOptions {
+            context: context.min(hparams.context_length),
+            kv_format: match large && model.kv_cache_bytes(KvFormat::Q8_0, 1).is_ok() {
+                true => KvFormat::Q8_0,
+                false => KvFormat::F16,
+            },
+            prefill_chunk: (CHUNK_BYTES / token_bytes.max(1)).clamp(8, 128),
+            ..SessionOptions::default()
+        };
+        let start = start_token(model.tokenizer());
+        let session = Session::new(model, options)?;
+        Ok(BoundaryModel {
+            session,
+            index,
+            start,
+            primer: ("".into(), Vec::new()),
+        })
+    }
+
+    /// The tokens that the model reads for `text`.
+    ///
+    /// # Errors
+    /// Those of [`Tokenizer::encode`].
+    pub(crate) fn tokens(&mut self, text: &BoundaryText) -> Result<Vec<u32>> {
+        let model = self.session.model().clone();
+        let encode = |text: &str| model.tokenizer().encode(text, SpecialTokens::AsText);
+        if self.primer.0 != text.primer {
+            let tokens = encode(text.primer.trim_end())?;
+            self.primer = (text.primer.clone(), last(&tokens, MAX_PRIMER).to_vec());
+        }
+        let mut tokens: Vec<u32> = self
+            .start
+            .into_iter()
+            .chain(self.primer.1.clone())
+            .collect();
+
+        let mut line_break = if self.primer.1.is_empty() { "" } else { "\n" };
+        let conversation = text.conversation.trim_end();
+        if !conversation.is_empty() {
+            let encoded = encode(&format!("{line_break}{conversation}"))?;
+            tokens.extend(last(&encoded, MAX_CONVERSATION));
+            line_break = "\n";
+        }
+        let window = encode(&format!("{line_break}{}", text.window))?;
+        let excess = window
+            .len()
+            .saturating_sub(MAX_WINDOW)
+            .next_multiple_of(WINDOW_STEP);
+        tokens.extend(window.get(excess..).unwrap_or_default());
+        if tokens.is_empty() {
+            // A model needs one token to start from.
+            tokens.extend(encode("\n")?);
+        }
+        let capacity = self.session.capacity().saturating_sub(MAX_PHRASE).max(1);
+        Ok(last(&tokens, capacity).to_vec())
+    }
+
+    /// What the model expects after `text`. Only what differs from the text before is computed.
+    ///
+    /// # Errors
+    /// Those of [`Session::prefill`].
+    pub(crate) fn distribution(
+        &mut self,
+        text: &BoundaryText,
+        cancel: &CancelHandle,
+        passes: &mut Passes,
+    ) -> Result<Distribution> {
+        let tokens = self.tokens(text)?;
+        self.prefill(&tokens, cancel, passes)?;
+        Ok(Distribution::new(
+            &self.index,
+            self.session.logits().unwrap_or_default(),
+        ))
+    }
+
+    /// Makes the session hold `tokens`.
+    ///
+    /// # Errors
+    /// Those of [`Session::prefill`].
+    pub(crate) fn prefill(
+        &mut self,
+        tokens: &[u32],
+        cancel: &CancelHandle,
+        passes: &mut Passes,
+    ) -> Result<()> {
+        let chunk = self.session.options().prefill_chunk;
+        let held = self
+            .session
+            .tokens()
+            .iter()
+            .zip(tokens)
+            .take_while(|(a, b)| a == b)
+            .count();
+        match self.session.prefill(tokens, cancel) {
+            Ok(done) => {
+                passes.calls += done.computed.div_ceil(chunk) as u64;
+                Ok(())
+            }
+            Err(error) => {
+                let computed = self.session.tokens().len().saturating_sub(held);
+                passes.calls += (computed / chunk + 1) as u64;
+                Err(error)
+            }
+        }
+    }
+
+    /// The session, for whatever reads on from a boundary.
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+}
+
+fn last(tokens: &[u32], count: usize) -> &[u32] {
+    tokens
+        .get(tokens.len().saturating_sub(count)..)
+        .unwrap_or_default()
+}
+
+/// The token that stands before every text: the one that separated documents in training, where there is
+/// one.
+fn start_token(tokenizer: &Tokenizer) -> Option<u32> {
+    tokenizer
+        .special("<|endoftext|>")
+        .or(tokenizer.bos())
+        .or(tokenizer.eos())
+}

@@ -1,0 +1,779 @@
+//! The typing engine: a text field in, suggestions out.
+
+use std::hash::RandomState;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nibble::Model;
+
+use crate::boundary::BoundaryKey;
+use crate::boundary_model::BoundaryText;
+use crate::case;
+use crate::corrector::{self, Corrector};
+use crate::field::FieldKind;
+use crate::geometry::Layout;
+use crate::ghost::PhraseStart;
+use crate::lexicon::{LanguageWeights, Lexicons};
+use crate::position::{Join, TextPosition, words};
+use crate::primer::Primers;
+use crate::scheduler::{Lookup, ModelState, Purpose, Scheduler, Stats, Work};
+use crate::scorer::{Completions, ModelEvidence, Scorer, UserEvidence, Weights};
+use crate::suggestion::{EditorContext, Suggestion, SuggestionKind, Suggestions};
+use crate::text::fold;
+use crate::user_model::{UserModel, UserModelError};
+use crate::window::window;
+use crate::word_table::WordTable;
+
+/// How a [`Completer`] works.
+#[derive(Debug, Clone)]
+pub struct CompleterOptions {
+    /// Suggestions beside which others are not looked for.
+    pub slots: usize,
+    /// How model and lexicons are mixed.
+    pub weights: Weights,
+    /// What the model reads before the text of each kind of field.
+    pub primers: Primers,
+    /// Keys of the keyboard, for corrections; `None` for no corrections.
+    pub layout: Option<Layout>,
+    /// Whether words are suggested that a lexicon marks as offensive. What is typed is never filtered.
+    pub suggest_offensive: bool,
+    /// Whether an idle model reads the word on that is probably being typed. Hides most of the wait at the
+    /// next boundary and costs passes.
+    pub look_ahead: bool,
+    /// Probability from which on a word is read ahead.
+    pub look_ahead_threshold: f32,
+    /// Probability that a phrase of ghost text has at least, all its words together.
+    pub phrase_threshold: f32,
+    /// Bytes that the boundaries visited last may take.
+    pub cache_bytes: usize,
+}
+
+impl Default for CompleterOptions {
+    fn default() -> Self {
+        CompleterOptions {
+            slots: 3,
+            weights: Weights::default(),
+            primers: Primers::default(),
+            layout: Layout::builtin("qwerty"),
+            suggest_offensive: false,
+            look_ahead: false,
+            look_ahead_threshold: 0.5,
+            phrase_threshold: 0.3,
+            cache_bytes: 6 << 20,
+        }
+    }
+}
+
+/// Suggests words. Share it between threads as it is.
+///
+/// [`suggest`](Self::suggest) answers at once, from lexicons and user model alone (tier 0) until the model
+/// has been heard on the present word boundary (tier 1), which costs one pass for each word and none inside
+/// it. The platform pulls: after an answer that is not `fresh` it calls [`wait_fresh`](Self::wait_fresh) on a
+/// thread of its own, or [`poll`](Self::poll) from its loop. Nothing calls back.
+///
+/// Typed text is in memory only while it is needed, never logged, and stored by the user model alone. It
+/// deliberately is not `Debug`.
+pub struct Completer {
+    options: CompleterOptions,
+    lexicons: Lexicons,
+    table: Arc<WordTable>,
+    corrector: Option<Corrector>,
+    hasher: RandomState,
+    scheduler: Scheduler,
+    typing: Mutex<Typing>,
+}
+
+/// What the user is doing.
+struct Typing {
+    user: Option<UserModel>,
+    conversation: Arc<str>,
+    /// The field last asked about, and whether the answer had the model's distribution.
+    last: Option<(EditorContext, bool)>,
+    /// The words without typed letters at one boundary, which take longer to find than others.
+    next: Option<(NextKey, Completions)>,
+    /// An accepted suggestion, until it is committed as well.
+    accepted: Option<String>,
+    phrase: Option<ShownPhrase>,
+}
+
+#[derive(Clone, PartialEq)]
+struct NextKey {
+    boundary: Option<BoundaryKey>,
+    fresh: bool,
+    languages: LanguageWeights,
+}
+
+/// A phrase that was found for a text, and may be typed along.
+struct ShownPhrase {
+    field: FieldKind,
+    /// The text before its first word.
+    before: String,
+    text: String,
+    score: f32,
+}
+
+/// A context, taken apart.
+struct Question<'a> {
+    context: &'a EditorContext,
+    position: TextPosition<'a>,
+    boundary: Option<(BoundaryKey, BoundaryText)>,
+    previous: Option<&'a str>,
+    languages: LanguageWeights,
+    taps: Option<&'a [(f32, f32)]>,
+}
+
+impl Completer {
+    /// An engine over these lexicons. The model is prepared in the background.
+    pub fn new(
+        model: Option<Arc<Model>>,
+        lexicons: Lexicons,
+        user: Option<UserModel>,
+        options: CompleterOptions,
+    ) -> Completer {
+        let table = Arc::new(WordTable::from_lexicons(&lexicons));
+        let scheduler = Scheduler::new(table.clone(), options.cache_bytes);
+        let completer = Completer {
+            corrector: options.layout.as_ref().map(Corrector::new),
+            options,
+            lexicons,
+            table,
+            hasher: RandomState::new(),
+            scheduler,
+            typing: Mutex::new(Typing {
+                user,
+                conversation: "".into(),
+                last: None,
+                next: None,
+                accepted: None,
+                phrase: None,
+            }),
+        };
+        if model.is_some() {
+            completer.scheduler.set_model(model);
+        }
+        completer
+    }
+
+    /// Changes the model. `None` gives its memory back, under memory pressure for instance; suggestions
+    /// then come from tier 0 until there is one again.
+    pub fn set_model(&self, model: Option<Arc<Model>>) {
+        self.typing().next = None;
+        self.scheduler.set_model(model);
+    }
+
+    /// How the model is.
+    pub fn model_state(&self) -> ModelState {
+        self.scheduler.model_state()
+    }
+
+    /// Waits until the model is prepared, or has failed, and has nothing to do; at most `timeout`. For
+    /// measurements and tests.
+    pub fn wait_idle(&self, timeout: Duration) {
+        self.scheduler.wait_idle(Instant::now() + timeout);
+    }
+
+    /// Messages before the field, oldest first, which the model reads before its text. They are forgotten
+    /// on [`blur`](Self::blur).
+    pub fn set_conversation(&self, messages: &[&str]) {
+        let lines: Vec<String> = messages
+            .iter()
+            .map(|text| text.replace('\n', " "))
+            .collect();
+        self.typing().conversation = lines.join("\n").into();
+    }
+
+    /// Suggestions for a text field, best first: up to [`slots`](CompleterOptions::slots) of them, and
+    /// behind those an automatic correction that found no place. Never runs the model and never waits for
+    /// it; asks for its pass where that is missing. In a secure field the answer is empty and all text is
+    /// forgotten.
+    pub fn suggest(&self, context: &EditorContext) -> Suggestions {
+        self.suggest_tapped(context, None)
+    }
+
+    /// [`suggest`](Self::suggest) where it is known where the letters of the begun word were tapped: one
+    /// point for each, in the coordinates of the layout.
+    pub fn suggest_tapped(
+        &self,
+        context: &EditorContext,
+        taps: Option<&[(f32, f32)]>,
+    ) -> Suggestions {
+        let start = Instant::now();
+        let suggestions = match self.question(context) {
+            Some(question) => self.answer(&Question { taps, ..question }),
+            None => {
+                if context.field.is_secure() {
+                    self.reset();
+                }
+                Suggestions {
+                    epoch: context.epoch,
+                    ..Suggestions::default()
+                }
+            }
+        };
+        self.scheduler.count_suggest(start.elapsed());
+        suggestions
+    }
+
+    /// [`suggest`](Self::suggest) once the model has been heard, or where `timeout` has passed or the
+    /// model cannot answer. Blocks; another thread may call anything meanwhile.
+    pub fn wait_fresh(&self, context: &EditorContext, timeout: Duration) -> Suggestions {
+        let deadline = Instant::now() + timeout;
+        let suggestions = self.suggest(context);
+        if suggestions.fresh {
+            return suggestions;
+        }
+        let boundary = self
+            .question(context)
+            .and_then(|question| question.boundary);
+        match boundary {
+            Some((key, _)) => {
+                self.scheduler.wait(key, deadline);
+                self.suggest(context)
+            }
+            None => suggestions,
+        }
+    }
+
+    /// A better answer for the context that [`suggest`](Self::suggest) was last asked about, if its
+    /// answer was not fresh and the model has been heard since.
+    pub fn poll(&self) -> Option<Suggestions> {
+        let (context, fresh) = self.typing().last.clone()?;
+        if fresh {
+            return None;
+        }
+        let (key, _) = self.question(&context)?.boundary?;
+        self.scheduler.knows(key).then(|| self.suggest(&context))
+    }
+
+    /// How the text goes on for several words, where the model is sure enough; the suggestion replaces the
+    /// begun word. Asks for it, and gives it on a later call: call it when nothing is typed for a moment.
+    /// What is typed along a known phrase shortens it without a pass.
+    pub fn ghost(&self, context: &EditorContext) -> Option<Suggestion> {
+        let question = self.question(context)?;
+        let (key, text) = question.boundary.clone()?;
+        let typed = question.position.typed;
+        if let Some(phrase) = self.typed_along(context, &question) {
+            return Some(phrase);
+        }
+        let lookup = self.scheduler.look_up(Some(key));
+        let completions = self.completions(&question, &lookup, &mut self.typing());
+        if lookup.distribution.is_none() {
+            return None;
+        }
+        let best = completions.words.first()?;
+        let probability = best.probability / completions.mass;
+        if probability < self.options.phrase_threshold || best.offensive {
+            return None;
+        }
+        let word = case::shown(&best.text, typed, self.capital(&question));
+        let start = PhraseStart {
+            text,
+            word,
+            probability,
+            threshold: self.options.phrase_threshold,
+        };
+        let phrase_key = BoundaryKey(key.0 ^ self.hash(&start.word).rotate_left(1));
+        match self.scheduler.phrase(phrase_key) {
+            None => {
+                self.scheduler.post(Work::Phrase {
+                    key: phrase_key,
+                    start,
+                });
+                None
+            }
+            Some(None) => None,
+            Some(Some(phrase)) => {
+                let head = context.before.len() - typed.len();
+                self.typing().phrase = Some(ShownPhrase {
+                    field: context.field,
+                    before: context.before.get(..head).unwrap_or_default().to_owned(),
+                    text: phrase.text,
+                    score: phrase.probability.ln(),
+                });
+                self.typed_along(context, &question)
+            }
+        }
+    }
+
+    /// The rest of the phrase shown last, if the text has gone on along it.
+    fn typed_along(&self, context: &EditorContext, question: &Question<'_>) -> Option<Suggestion> {
+        let typing = self.typing();
+        let phrase = typing
+            .phrase
+            .as_ref()
+            .filter(|phrase| phrase.field == context.field)?;
+        let typed = context.before.strip_prefix(phrase.before.as_str())?;
+        let rest = phrase
+            .text
+            .strip_prefix(typed)
+            .filter(|rest| !rest.trim().is_empty())?;
+        let word = question.position.typed;
+        Some(Suggestion {
+            text: format!("{word}{rest}"),
+            kind: SuggestionKind::Phrase,
+            score: phrase.score,
+            replace: word.chars().count(),
+            automatic: false,
+        })
+    }
+
+    /// The user took a suggestion of the last answer: its words are learned, where the field learns.
+    ///
+    /// # Errors
+    /// Those of [`UserModel::observe`]; nothing is learned then, and all else works on.
+    pub fn accept(&self, suggestion: &Suggestion) -> Result<(), UserModelError> {
+        let Some((context, _)) = self.typing().last.clone() else {
+            return Ok(());
+        };
+        if suggestion.kind == SuggestionKind::Emoji {
+            return Ok(());
+        }
+        let kept = context
+            .before
+            .chars()
+            .count()
+            .saturating_sub(suggestion.replace);
+        let before: String = context.before.chars().take(kept).collect();
+        self.learn(context.field, &before, &suggestion.text)?;
+        self.typing().accepted = Some(suggestion.text.clone());
+        Ok(())
+    }
+
+    /// The user finished words: `text` stands after `before` and was gone on from. They are learned, where
+    /// the field (that of the last [`suggest`](Self::suggest)) learns; words that were learned when they
+    /// were accepted are not learned twice.
+    ///
+    /// # Errors
+    /// Those of [`UserModel::observe`]; what comes after the word that failed is not learned.
+    pub fn commit(&self, before: &str, text: &str) -> Result<(), UserModelError> {
+        let (field, accepted) = {
+            let mut typing = self.typing();
+            let field = typing.last.as_ref().map(|(context, _)| context.field);
+            (field.unwrap_or_default(), typing.accepted.take())
+        };
+        if accepted.is_some_and(|accepted| fold(accepted.trim()) == fold(text.trim())) {
+            return Ok(());
+        }
+        self.learn(field, before, text)
+    }
+
+    fn learn(&self, field: FieldKind, before: &str, text: &str) -> Result<(), UserModelError> {
+        let mut typing = self.typing();
+        let Some(user) = typing.user.as_mut().filter(|_| field.learns()) else {
+            return Ok(());
+        };
+        let time = now();
+        let mut context: Vec<&str> = sentence_words(before);
+        for word in words(text) {
+            user.observe(field, &context, word, time)?;
+            context.push(word);
+        }
+        typing.next = None;
+        Ok(())
+    }
+
+    /// The user took a correction back: `typed` stands again, and is not corrected from now on.
+    ///
+    /// # Errors
+    /// Those of [`UserModel::revert`].
+    pub fn revert(&self, typed: &str) -> Result<(), UserModelError> {
+        let mut typing = self.typing();
+        let field = typing
+            .last
+            .as_ref()
+            .map_or(FieldKind::default(), |(context, _)| context.field);
+        if let Some(user) = typing.user.as_mut().filter(|_| field.learns()) {
+            user.revert(field, typed, now())?;
+        }
+        Ok(())
+    }
+
+    /// Typing begins in a field: a secure one forgets all text; any other has its primer read ahead.
+    pub fn focus(&self, field: FieldKind) {
+        if field.is_secure() {
+            self.reset();
+            return;
+        }
+        self.typing().accepted = None;
+        self.typing().phrase = None;
+        let empty = EditorContext {
+            field,
+            ..EditorContext::default()
+        };
+        if let Some((key, text)) = self.question(&empty).and_then(|question| question.boundary) {
+            self.scheduler.post(Work::Boundary {
+                key,
+                text,
+                purpose: Purpose::Needed,
+            });
+        }
+    }
+
+    /// Typing ended: work stops, the text and the conversation are forgotten. Boundaries stay, which hold no
+    /// text.
+    pub fn blur(&self) {
+        self.scheduler.pause();
+        self.typing().forget();
+    }
+
+    /// Forgets all text and everything derived from it: context, conversation, boundaries, mailbox and the
+    /// KV cache. The model and what the user taught stay.
+    pub fn reset(&self) {
+        self.scheduler.wipe();
+        self.typing().forget();
+    }
+
+    /// Counts and times so far.
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.scheduler.stats();
+        stats.memory_bytes += self.table.size_bytes();
+        stats
+    }
+
+    /// Calls `use_it` with the user model, to list, change or export it; `None` where there is none.
+    pub fn with_user_model<T>(&self, use_it: impl FnOnce(&mut UserModel) -> T) -> Option<T> {
+        let mut typing = self.typing();
+        typing.next = None;
+        typing.user.as_mut().map(use_it)
+    }
+
+    fn typing(&self) -> MutexGuard<'_, Typing> {
+        self.typing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hash(&self, text: &str) -> u64 {
+        use std::hash::BuildHasher;
+        self.hasher.hash_one(text)
+    }
+
+    /// Takes a context apart; `None` in fields without suggestions.
+    fn question<'a>(&self, context: &'a EditorContext) -> Option<Question<'a>> {
+        if !context.field.suggests() {
+            return None;
+        }
+        let position = TextPosition::of(&context.before);
+        let asks_model = position.join != Join::Unusual && context.field != FieldKind::Url;
+        let boundary = asks_model.then(|| {
+            let text = BoundaryText {
+                primer: self.options.primers.of(context.field).clone(),
+                conversation: self.typing().conversation.clone(),
+                window: window(position.context).to_owned(),
+                join: position.join,
+            };
+            (text.key(&self.hasher), text)
+        });
+        let sentence = sentence_words(position.context);
+        let previous = sentence
+            .last()
+            .copied()
+            .filter(|_| !position.begins_sentence);
+        let languages = match self.lexicons.as_slice() {
+            [] | [_] => LanguageWeights::default(),
+            _ => self.lexicons.weights(&sentence),
+        };
+        Some(Question {
+            context,
+            position,
+            boundary,
+            previous,
+            languages,
+            taps: None,
+        })
+    }
+
+    /// Whether a next word is offered with a capital.
+    fn capital(&self, question: &Question<'_>) -> bool {
+        question.position.begins_sentence && question.context.field.capitalizes()
+    }
+
+    fn answer(&self, question: &Question<'_>) -> Suggestions {
+        let context = question.context;
+        let key = question.boundary.as_ref().map(|(key, _)| *key);
+        let lookup = self.scheduler.look_up(key);
+        let fresh = lookup.distribution.is_some();
+        if let (false, Some((key, text))) = (fresh, &question.boundary) {
+            let (key, text) = (*key, text.clone());
+            self.scheduler.post(Work::Boundary {
+                key,
+                text,
+                purpose: Purpose::Needed,
+            });
+        }
+
+        let mut typing = self.typing();
+        typing.last = Some((context.clone(), fresh));
+        if !continues_word(&question.position) {
+            return Suggestions {
+                epoch: context.epoch,
+                items: Vec::new(),
+                fresh,
+            };
+        }
+        let completions = self.completions(question, &lookup, &mut typing);
+        let mut items = self.completion_items(question, &completions);
+        if context.field.corrects() && !question.position.typed.is_empty() {
+            self.add_corrections(question, &lookup, &completions, &typing, &mut items);
+        }
+        drop(typing);
+        let automatic = items
+            .iter()
+            .skip(self.options.slots)
+            .find(|item| item.automatic)
+            .cloned();
+        items.truncate(self.options.slots);
+        items.extend(automatic);
+
+        if fresh && self.options.look_ahead {
+            self.look_ahead(question, &completions, items.first());
+        }
+        Suggestions {
+            epoch: context.epoch,
+            items,
+            fresh,
+        }
+    }
+
+    fn completions(
+        &self,
+        question: &Question<'_>,
+        lookup: &Lookup,
+        typing: &mut Typing,
+    ) -> Completions {
+        // Some are taken out again: offensive ones, and words that differ in case alone.
+        let count = 2 * self.options.slots + 4;
+        let typed = question.position.typed;
+        if !typed.is_empty() {
+            return self.with_scorer(question, lookup, typing.user.as_ref(), |scorer| {
+                scorer.completions(typed, count)
+            });
+        }
+        let key = NextKey {
+            boundary: question.boundary.as_ref().map(|(key, _)| *key),
+            fresh: lookup.distribution.is_some(),
+            languages: question.languages.clone(),
+        };
+        match &typing.next {
+            Some((known, completions)) if *known == key => completions.clone(),
+            _ => {
+                let found = self.with_scorer(question, lookup, typing.user.as_ref(), |scorer| {
+                    scorer.completions("", count)
+                });
+                typing.next = Some((key, found.clone()));
+                found
+            }
+        }
+    }
+
+    fn with_scorer<T>(
+        &self,
+        question: &Question<'_>,
+        lookup: &Lookup,
+        user: Option<&UserModel>,
+        score: impl FnOnce(&Scorer<'_>) -> T,
+    ) -> T {
+        let model = match (&lookup.view, &lookup.distribution) {
+            (Some(view), Some(distribution)) => Some(ModelEvidence {
+                index: &view.index,
+                words: &view.words,
+                distribution,
+                join: question.position.join,
+                inside_sentence: !question.position.begins_sentence,
+            }),
+            _ => None,
+        };
+        let languages = match question.languages.as_slice() {
+            [] => &[1.0],
+            several => several,
+        };
+        score(&Scorer {
+            table: &self.table,
+            model,
+            user: user.map(|model| UserEvidence {
+                model,
+                previous: question.previous,
+            }),
+            languages,
+            weights: &self.options.weights,
+        })
+    }
+
+    fn completion_items(
+        &self,
+        question: &Question<'_>,
+        completions: &Completions,
+    ) -> Vec<Suggestion> {
+        let typed = question.position.typed;
+        let replace = typed.chars().count();
+        let kind = match typed {
+            "" => SuggestionKind::Next,
+            _ => SuggestionKind::Completion,
+        };
+        let capital = self.capital(question);
+        let mut items: Vec<Suggestion> = Vec::new();
+        for word in &completions.words {
+            if word.offensive && !self.options.suggest_offensive {
+                continue;
+            }
+            let text = case::shown(&word.text, typed, capital);
+            if items.iter().all(|item| fold(&item.text) != fold(&text)) {
+                items.push(Suggestion {
+                    text,
+                    kind,
+                    score: (word.probability / completions.mass).ln(),
+                    replace,
+                    automatic: false,
+                });
+            }
+            if items.len() == self.options.slots {
+                break;
+            }
+        }
+        items
+    }
+
+    /// Adds corrections among the completions, by probability: that a longer word is meant so far, or that
+    /// the word is complete and mistyped, are two explanations of the same letters.
+    fn add_corrections(
+        &self,
+        question: &Question<'_>,
+        lookup: &Lookup,
+        completions: &Completions,
+        typing: &Typing,
+        items: &mut Vec<Suggestion>,
+    ) {
+        let Some(corrector) = &self.corrector else {
+            return;
+        };
+        let typed = question.position.typed;
+        let user = typing.user.as_ref();
+        let corrections = self.with_scorer(question, lookup, user, |scorer| {
+            corrector.correct(
+                &corrector::Request {
+                    typed,
+                    taps: question.taps,
+                    is_sentence_start: question.position.begins_sentence,
+                    prior: &|word| scorer.probability_of(word).max(f32::MIN_POSITIVE).ln(),
+                    is_protected: &|word| user.is_some_and(|user| user.is_protected(word)),
+                },
+                &self.lexicons,
+                &question.languages,
+            )
+        });
+        let mut same_letters = None;
+        for correction in corrections {
+            if correction.offensive && !self.options.suggest_offensive {
+                continue;
+            }
+            let item = Suggestion {
+                score: correction.log_probability - completions.mass.ln(),
+                text: correction.word,
+                kind: SuggestionKind::Correction,
+                replace: typed.chars().count(),
+                automatic: correction.automatic,
+            };
+            let folded = fold(&item.text);
+            if folded == fold(typed) {
+                // Only its capitals differ: not worth a slot, but worth doing.
+                same_letters = Some(item).filter(|item| item.automatic);
+                continue;
+            }
+            match items.iter_mut().find(|other| fold(&other.text) == folded) {
+                Some(other) if item.automatic => {
+                    *other = Suggestion {
+                        score: item.score.max(other.score),
+                        ..item
+                    };
+                }
+                Some(_) => {}
+                None => items.push(item),
+            }
+        }
+        items.sort_by(|a, b| b.score.total_cmp(&a.score));
+        if let Some(item) = same_letters {
+            items.truncate(self.options.slots);
+            items.push(item);
+        }
+    }
+
+    /// Reads on after the word that is probably being typed.
+    fn look_ahead(
+        &self,
+        question: &Question<'_>,
+        completions: &Completions,
+        best: Option<&Suggestion>,
+    ) {
+        let typed = question.position.typed;
+        let as_typed = completions.typed / completions.mass;
+        let word = match best {
+            Some(best) if best.score.exp() > as_typed => {
+                if best.score.exp() < self.options.look_ahead_threshold {
+                    return;
+                }
+                best.text.as_str()
+            }
+            _ if as_typed >= self.options.look_ahead_threshold => typed,
+            _ => return,
+        };
+        let before = &question.context.before;
+        let head = before.get(..before.len() - typed.len()).unwrap_or_default();
+        let ahead = EditorContext {
+            before: format!("{head}{word} "),
+            field: question.context.field,
+            ..EditorContext::default()
+        };
+        if let Some((key, text)) = self.question(&ahead).and_then(|question| question.boundary) {
+            self.scheduler.post(Work::Boundary {
+                key,
+                text,
+                purpose: Purpose::Speculative,
+            });
+        }
+    }
+}
+
+impl Typing {
+    fn forget(&mut self) {
+        self.conversation = "".into();
+        self.last = None;
+        self.next = None;
+        self.accepted = None;
+        self.phrase = None;
+    }
+}
+
+/// Whether there is something to suggest: at a boundary, in a word, or in one whose space was forgotten.
+fn continues_word(position: &TextPosition<'_>) -> bool {
+    match position.join {
+        Join::Space | Join::Direct => true,
+        Join::Unusual => {
+            !position.typed.is_empty() && position.context.ends_with([',', ';', '!', '?', '…'])
+        }
+    }
+}
+
+/// The last words of the sentence that `text` ends in, oldest first.
+fn sentence_words(text: &str) -> Vec<&str> {
+    const WORDS: usize = 8;
+    const CHARACTERS: usize = 160;
+    let from = text
+        .char_indices()
+        .rev()
+        .take(CHARACTERS)
+        .last()
+        .map_or(0, |(index, _)| index);
+    let tail = text.get(from..).unwrap_or_default();
+    let sentence = tail
+        .rsplit(['.', '!', '?', '\n', '…'])
+        .next()
+        .unwrap_or_default();
+    let mut found: Vec<&str> = words(sentence).collect();
+    found.split_off(found.len().saturating_sub(WORDS))
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
+    elapsed.map_or(0, |elapsed| {
+        i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
+    })
+}

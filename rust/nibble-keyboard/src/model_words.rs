@@ -1,0 +1,198 @@
+//! How a model spells the words of a table.
+
+use nibble::{Result, SpecialTokens, Tokenizer};
+
+use crate::boundary::Distribution;
+use crate::position::Join;
+use crate::text::{capitalize, fold};
+use crate::vocab_index::VocabIndex;
+use crate::word_table::WordTable;
+
+/// No token.
+const NONE: u32 = u32::MAX;
+
+/// For each word of a [`WordTable`], the tokens that it can begin with, as ranks of a [`VocabIndex`].
+///
+/// A word that is a single token has that token's probability. A token that begins several words (that is
+/// a *stem*) shares its probability among them in the proportion of their frequencies, which needs no
+/// further pass; the `Expander` does it exactly where that is worth passes.
+#[derive(Debug)]
+pub struct ModelWords {
+    /// For each word its first tokens: small after a space, as spelled or capitalised after a space, and the
+    /// same two at the beginning of a line.
+    first_tokens: Vec<[u32; 4]>,
+    /// For each rank the frequency of all words that begin with it.
+    shared_frequency: Vec<f32>,
+    /// For each rank whether it is a whole word that the table lacks.
+    unlisted: Vec<bool>,
+}
+
+impl ModelWords {
+    /// Looks up how `tokenizer` begins every word of `table`.
+    ///
+    /// # Errors
+    /// Those of [`Tokenizer::encode`].
+    pub fn new(table: &WordTable, index: &VocabIndex, tokenizer: &Tokenizer) -> Result<ModelWords> {
+        let ranks = ranks_of_tokens(index, tokenizer.vocabulary_size());
+        let mut first_tokens = Vec::with_capacity(table.len());
+        let mut is_stem = vec![false; index.len()];
+        let rank_of = |form: &str| index.rank(form.as_bytes()).map_or(NONE, to_rank);
+        for number in 0..table.len() {
+            let folded = table.folded(number);
+            let spelling = table.spelling(number);
+            let other = match spelling == folded {
+                true => capitalize(folded),
+                false => spelling.to_owned(),
+            };
+            let forms = [
+                format!(" {folded}"),
+                format!(" {other}"),
+                folded.to_owned(),
+                other,
+            ];
+            let mut tokens = forms.each_ref().map(|form| rank_of(form));
+            if tokens.contains(&NONE) {
+                // The word as it is usually spelled is encoded; its other forms are taken to begin with the
+                // same letters.
+                let usual = format!(" {spelling}");
+                let encoded = tokenizer.encode(&usual, SpecialTokens::AsText)?;
+                let first = encoded.first().and_then(|&token| ranks.get(token as usize));
+                let bytes = first.map_or(&[][..], |&rank| index.bytes(rank as usize));
+                let length = std::str::from_utf8(bytes).map_or(0, |text| text.chars().count());
+                for (token, form) in tokens.iter_mut().zip(&forms) {
+                    let letters = if form.starts_with(' ') {
+                        length
+                    } else {
+                        length.max(1) - 1
+                    };
+                    if *token == NONE && letters > 0 {
+                        *token = rank_of(&form.chars().take(letters).collect::<String>());
+                        if let Some(stem) = is_stem.get_mut(*token as usize) {
+                            *stem = true;
+                        }
+                    }
+                }
+            }
+            let [small, other, small_at_start, other_at_start] = &mut tokens;
+            if small == other {
+                *other = NONE;
+            }
+            if small_at_start == other_at_start {
+                *other_at_start = NONE;
+            }
+            first_tokens.push(tokens);
+        }
+
+        let mut shared_frequency = vec![0.0; index.len()];
+        for (number, tokens) in first_tokens.iter().enumerate() {
+            let frequency = mean_frequency(table, number);
+            for &token in tokens {
+                if let Some(shared) = shared_frequency.get_mut(token as usize) {
+                    *shared += frequency;
+                }
+            }
+        }
+        let unlisted = (0..index.len())
+            .map(|rank| is_unlisted_word(table, index, &is_stem, rank))
+            .collect();
+        Ok(ModelWords {
+            first_tokens,
+            shared_frequency,
+            unlisted,
+        })
+    }
+
+    /// Probability that word `number` comes next, by the model, in any case.
+    pub fn probability(
+        &self,
+        table: &WordTable,
+        distribution: &Distribution,
+        join: Join,
+        number: usize,
+    ) -> f32 {
+        let Some(&[small_after_space, other_after_space, small, other]) =
+            self.first_tokens.get(number)
+        else {
+            return 0.0;
+        };
+        let tokens = match join {
+            Join::Space => [small_after_space, other_after_space],
+            Join::Direct | Join::Unusual => [small, other],
+        };
+        let frequency = mean_frequency(table, number);
+        tokens
+            .into_iter()
+            .filter_map(|token| {
+                let shared = *self.shared_frequency.get(token as usize)?;
+                let share = if shared > 0.0 {
+                    frequency / shared
+                } else {
+                    0.0
+                };
+                Some(share * distribution.probability(token as usize))
+            })
+            .sum()
+    }
+
+    /// How much more probable the model finds word `number` as spelled (or capitalised) than in small
+    /// letters; 1 where it does not tell the two apart.
+    pub fn capital_odds(&self, distribution: &Distribution, join: Join, number: usize) -> f32 {
+        let tokens = self.first_tokens.get(number).copied().unwrap_or([NONE; 4]);
+        let [after_space @ .., a, b] = tokens;
+        let (small, other) = match (join, after_space) {
+            (Join::Space, [small, other]) => (small, other),
+            _ => (a, b),
+        };
+        if small == NONE || other == NONE {
+            return 1.0;
+        }
+        let small = distribution.probability(small as usize);
+        distribution.probability(other as usize) / small.max(f32::MIN_POSITIVE)
+    }
+
+    /// Whether the token at `rank` is a word that the table lacks.
+    pub fn is_unlisted(&self, rank: usize) -> bool {
+        self.unlisted.get(rank).copied().unwrap_or(false)
+    }
+
+    /// Bytes of memory.
+    pub fn size_bytes(&self) -> usize {
+        self.first_tokens.len() * 16 + self.shared_frequency.len() * 4 + self.unlisted.len()
+    }
+}
+
+/// Rank of each token id, [`NONE`] where it has none.
+fn ranks_of_tokens(index: &VocabIndex, vocabulary: usize) -> Vec<u32> {
+    let mut ranks = vec![NONE; vocabulary];
+    for (rank, &token) in (0..).zip(index.tokens()) {
+        if let Some(slot) = ranks.get_mut(token as usize) {
+            *slot = rank;
+        }
+    }
+    ranks
+}
+
+fn to_rank(rank: usize) -> u32 {
+    u32::try_from(rank).unwrap_or(NONE)
+}
+
+/// Frequency of a word in a text in which every language of the table has an equal part.
+fn mean_frequency(table: &WordTable, number: usize) -> f32 {
+    let languages = table.languages().max(1);
+    (0..languages)
+        .map(|language| table.probability(number, language))
+        .sum::<f32>()
+        / languages as f32
+}
+
+fn is_unlisted_word(table: &WordTable, index: &VocabIndex, is_stem: &[bool], rank: usize) -> bool {
+    let flags = index.flags(rank);
+    let text = std::str::from_utf8(index.bytes(rank)).unwrap_or_default();
+    let word = text.strip_prefix(' ').unwrap_or(text);
+    flags.is_word()
+        && flags.has_leading_space()
+        && word.chars().all(char::is_alphabetic)
+        && word.chars().count() > 2
+        && !is_stem.get(rank).copied().unwrap_or(false)
+        && table.find(&fold(word)).is_none()
+}

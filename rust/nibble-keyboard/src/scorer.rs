@@ -1,0 +1,309 @@
+//! How probable a word is: the model, the lexicons and the user, mixed.
+
+use std::ops::Range;
+
+use crate::boundary::Distribution;
+use crate::case::LetterCase;
+use crate::model_words::ModelWords;
+use crate::position::Join;
+use crate::text::{capitalize, fold};
+use crate::user_model::UserModel;
+use crate::vocab_index::VocabIndex;
+use crate::word_table::WordTable;
+
+/// How much each source counts. The defaults were found on the tuning half of the development text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights {
+    /// Part of the lexicons beside the model: for rare words.
+    pub lexicon: f32,
+    /// Part of its probability that a token keeps which looks like a word and is in no lexicon.
+    pub unlisted: f32,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Weights {
+            lexicon: 0.05,
+            unlisted: 0.3,
+        }
+    }
+}
+
+/// What is known of the model at one boundary.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelEvidence<'a> {
+    /// The vocabulary.
+    pub index: &'a VocabIndex,
+    /// How the model spells the words.
+    pub words: &'a ModelWords,
+    /// What it expects.
+    pub distribution: &'a Distribution,
+    /// How the word joins the text before it.
+    pub join: Join,
+    /// Whether the word does not begin a sentence, so that a capital tells something.
+    pub inside_sentence: bool,
+}
+
+/// What is known of the user at one boundary.
+#[derive(Clone, Copy)]
+pub struct UserEvidence<'a> {
+    /// What they type.
+    pub model: &'a UserModel,
+    /// The word before, in the same sentence.
+    pub previous: Option<&'a str>,
+}
+
+/// A word and its probability.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoredWord {
+    /// As it is spelled inside a sentence.
+    pub text: String,
+    /// Probability that it is the word at the boundary, whatever has been typed of it.
+    pub probability: f32,
+    /// Whether a lexicon marks it.
+    pub offensive: bool,
+}
+
+/// The words that begin as typed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Completions {
+    /// The most probable ones, best first, without the typed word itself.
+    pub words: Vec<ScoredWord>,
+    /// Probability of the word exactly as typed, whatever its case.
+    pub typed: f32,
+    /// Probability of all words that begin as typed, that word included.
+    pub mass: f32,
+}
+
+/// Scores words at one boundary.
+#[derive(Clone, Copy)]
+pub struct Scorer<'a> {
+    /// The words.
+    pub table: &'a WordTable,
+    /// The model, where its distribution is there.
+    pub model: Option<ModelEvidence<'a>>,
+    /// The user.
+    pub user: Option<UserEvidence<'a>>,
+    /// For each language of the table its part of the text; sums to 1.
+    pub languages: &'a [f32],
+    /// How the sources are mixed.
+    pub weights: &'a Weights,
+}
+
+/// Odds of the capitalised form from which on a word is offered so inside a sentence: `Mark`, `Rose`.
+const CAPITAL_ODDS: f32 = 4.0;
+/// Words of the user that are considered beside those of the table.
+const USER_WORDS: usize = 8;
+
+impl Scorer<'_> {
+    /// Probability of `word`, whatever its case; 0 where nobody knows it.
+    pub fn probability_of(&self, word: &str) -> f32 {
+        let others = self
+            .table
+            .find(&fold(word))
+            .map_or(0.0, |number| self.probability(number));
+        self.with_user(word, others)
+    }
+
+    /// Probability of word `number` of the table, by model and lexicons.
+    pub fn probability(&self, number: usize) -> f32 {
+        let listed = match self.languages {
+            [_] => self.table.probability(number, 0),
+            languages => languages
+                .iter()
+                .enumerate()
+                .map(|(language, weight)| weight * self.table.probability(number, language))
+                .sum(),
+        };
+        match &self.model {
+            None => listed,
+            Some(model) => {
+                let predicted =
+                    model
+                        .words
+                        .probability(self.table, model.distribution, model.join, number);
+                (1.0 - self.weights.lexicon) * predicted + self.weights.lexicon * listed
+            }
+        }
+    }
+
+    /// Mixes what the user types into the probability that everything else gives a word.
+    fn with_user(&self, word: &str, others: f32) -> f32 {
+        let Some(user) = self.user.filter(|user| !user.model.is_empty()) else {
+            return others;
+        };
+        let by_user = user.model.score(user.previous, word).map_or(0.0, f32::exp);
+        by_user + (1.0 - user.model.mass(user.previous)) * others
+    }
+
+    /// The `count` most probable words that begin with `typed`, whatever their case.
+    pub fn completions(&self, typed: &str, count: usize) -> Completions {
+        let folded = fold(typed);
+        let mut best = Best::new(count);
+        let mut typed_probability = 0.0;
+        let mut mass = 0.0;
+        for number in self.table.interval(&folded) {
+            let probability = self.probability(number);
+            mass += probability;
+            if self.table.folded(number).len() == folded.len() {
+                typed_probability = probability;
+            } else if best.admits(probability) {
+                best.add(probability, Found::Listed(number));
+            }
+        }
+        if let Some(model) = &self.model {
+            let space = model.join == Join::Space;
+            for interval in model.index.folded_intervals(&folded, space) {
+                self.add_unlisted(
+                    model,
+                    interval,
+                    folded.len() + usize::from(space),
+                    &mut best,
+                );
+            }
+        }
+        let entries = std::mem::take(&mut best.entries);
+        let mut words: Vec<ScoredWord> = entries
+            .into_iter()
+            .map(|(probability, found)| self.scored(probability, found))
+            .collect();
+        if let Some(user) = self.user.filter(|user| !user.model.is_empty()) {
+            self.add_user_words(user, &folded, &mut words);
+            let known = mass;
+            typed_probability = self.with_user(&folded, typed_probability);
+            mass = words.iter().map(|word| word.probability).sum::<f32>() + typed_probability;
+            mass = mass.max(known * (1.0 - user.model.mass(user.previous)));
+            words.truncate(count);
+        }
+        Completions {
+            words,
+            typed: typed_probability,
+            mass: mass.max(f32::MIN_POSITIVE),
+        }
+    }
+
+    fn add_user_words(&self, user: UserEvidence<'_>, folded: &str, words: &mut Vec<ScoredWord>) {
+        for word in words.iter_mut() {
+            word.probability = self.with_user(&word.text, word.probability);
+        }
+        for completion in user.model.completions(folded, user.previous, USER_WORDS) {
+            let text = fold(&completion.word);
+            let known = words.iter_mut().find(|word| fold(&word.text) == text);
+            if text == *folded {
+                continue;
+            }
+            match known {
+                // As the user spells it, unless that is only how a sentence begins.
+                Some(word) => {
+                    if crate::case::letter_case(&completion.word) == LetterCase::Mixed {
+                        word.text = completion.word;
+                    }
+                }
+                None => {
+                    let number = self.table.find(&text);
+                    words.push(ScoredWord {
+                        probability: self.probability_of(&text),
+                        offensive: number.is_some_and(|number| self.table.is_offensive(number)),
+                        text: match number {
+                            Some(number) => self.table.spelling(number).to_owned(),
+                            None => completion.word,
+                        },
+                    });
+                }
+            }
+        }
+        words.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    }
+
+    fn scored(&self, probability: f32, found: Found) -> ScoredWord {
+        match found {
+            Found::Listed(number) => {
+                let spelling = self.table.spelling(number);
+                let capital = self.model.is_some_and(|model| {
+                    model.inside_sentence
+                        && model
+                            .words
+                            .capital_odds(model.distribution, model.join, number)
+                            > CAPITAL_ODDS
+                });
+                ScoredWord {
+                    text: if capital {
+                        capitalize(spelling)
+                    } else {
+                        spelling.to_owned()
+                    },
+                    probability,
+                    offensive: self.table.is_offensive(number),
+                }
+            }
+            Found::Unlisted(rank) => {
+                let bytes = self.model.map_or(&[][..], |model| model.index.bytes(rank));
+                let text = String::from_utf8_lossy(bytes).trim_start().to_owned();
+                ScoredWord {
+                    text,
+                    probability,
+                    offensive: false,
+                }
+            }
+        }
+    }
+
+    fn add_unlisted(
+        &self,
+        model: &ModelEvidence<'_>,
+        interval: Range<usize>,
+        typed_bytes: usize,
+        best: &mut Best,
+    ) {
+        let probabilities = model.distribution.probabilities();
+        let part = (1.0 - self.weights.lexicon) * self.weights.unlisted;
+        for (rank, &probability) in interval
+            .clone()
+            .zip(probabilities.get(interval).unwrap_or_default())
+        {
+            let probability = probability * part;
+            if best.admits(probability)
+                && model.words.is_unlisted(rank)
+                && model.index.bytes(rank).len() != typed_bytes
+            {
+                best.add(probability, Found::Unlisted(rank));
+            }
+        }
+    }
+}
+#[derive(Debug, Clone, Copy)]
+enum Found {
+    Listed(usize),
+    Unlisted(usize),
+}
+
+/// The most probable entries so far, best first.
+struct Best {
+    count: usize,
+    entries: Vec<(f32, Found)>,
+}
+
+impl Best {
+    fn new(count: usize) -> Best {
+        Best {
+            count,
+            entries: Vec::with_capacity(count + 1),
+        }
+    }
+
+    fn admits(&self, probability: f32) -> bool {
+        self.entries.len() < self.count
+            || self
+                .entries
+                .last()
+                .is_some_and(|(worst, _)| probability > *worst)
+    }
+
+    fn add(&mut self, probability: f32, found: Found) {
+        let place = self
+            .entries
+            .partition_point(|(other, _)| *other >= probability);
+        self.entries.insert(place, (probability, found));
+        self.entries.truncate(self.count);
+    }
+}

@@ -1,0 +1,273 @@
+//! All words of the active lexicons in one flat, sorted table.
+//!
+//! Typed letters select an interval of it, as they select one of the vocabulary; every word of the interval
+//! is then scored, so the table holds what that needs and nothing is parsed or allocated for a key.
+
+use std::ops::Range;
+
+use crate::lexicon::Lexicons;
+use crate::text::fold;
+
+/// A word to put into a [`WordTable`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Word<'a> {
+    /// The word as it is spelled inside a sentence: `the`, `Monday`, `iPhone`.
+    pub text: &'a str,
+    /// How often it occurs in its language; any unit.
+    pub frequency: f64,
+    /// Number of its language.
+    pub language: usize,
+    /// Whether it is kept out of suggestions unless they are asked for.
+    pub offensive: bool,
+}
+
+/// The words of one or several languages, sorted by the bytes of their folded form. Words that fold alike
+/// are one.
+#[derive(Debug, Default)]
+pub struct WordTable {
+    /// The folded words, one after the other.
+    folded: String,
+    /// Where each word ends in `folded`.
+    ends: Vec<u32>,
+    /// For each language, each word's share of the language's text.
+    probabilities: Vec<Vec<f32>>,
+    /// The words that are not spelled as they are folded, ascending.
+    spellings: Vec<(u32, Box<str>)>,
+    /// The offensive words, ascending.
+    offensive: Vec<u32>,
+}
+
+impl WordTable {
+    /// A table of words of languages `0..languages`, in any order.
+    pub fn new<'a>(words: impl Iterator<Item = Word<'a>>, languages: usize) -> WordTable {
+        let mut sorted: Vec<(String, Word<'a>)> = words
+            .filter(|word| word.language < languages && !word.text.is_empty())
+            .map(|word| (fold(word.text), word))
+            .collect();
+        sorted.sort_by(|(a, first), (b, second)| {
+            a.as_bytes()
+                .cmp(b.as_bytes())
+                .then(second.frequency.total_cmp(&first.frequency))
+        });
+        let mut totals = vec![0.0; languages];
+        for (_, word) in &sorted {
+            if let Some(total) = totals.get_mut(word.language) {
+                *total += word.frequency.max(0.0);
+            }
+        }
+
+        let mut table = WordTable {
+            probabilities: vec![Vec::new(); languages],
+            ..WordTable::default()
+        };
+        for group in sorted.chunk_by(|(a, _), (b, _)| a == b) {
+            let Some((folded, first)) = group.first() else {
+                continue;
+            };
+            let number = u32::try_from(table.ends.len()).unwrap_or(u32::MAX);
+            table.folded.push_str(folded);
+            table
+                .ends
+                .push(u32::try_from(table.folded.len()).unwrap_or(u32::MAX));
+            let lists = table.probabilities.iter_mut().zip(&totals).enumerate();
+            for (language, (list, total)) in lists {
+                let of_language = group.iter().filter(|(_, word)| word.language == language);
+                let frequency: f64 = of_language.map(|(_, word)| word.frequency.max(0.0)).sum();
+                list.push(if *total > 0.0 {
+                    (frequency / total) as f32
+                } else {
+                    0.0
+                });
+            }
+            if first.text != folded {
+                table.spellings.push((number, first.text.into()));
+            }
+            if group.iter().any(|(_, word)| word.offensive) {
+                table.offensive.push(number);
+            }
+        }
+        table
+    }
+
+    /// The words of `lexicons`, numbered as languages in their order.
+    pub fn from_lexicons(lexicons: &Lexicons) -> WordTable {
+        let mut words = Vec::new();
+        for (language, lexicon) in lexicons.as_slice().iter().enumerate() {
+            lexicon.for_each_word(|_, spelling, log_frequency, offensive| {
+                words.push((
+                    spelling.to_owned(),
+                    f64::from(log_frequency).exp(),
+                    language,
+                    offensive,
+                ));
+            });
+        }
+        let words = words
+            .iter()
+            .map(|(text, frequency, language, offensive)| Word {
+                text,
+                frequency: *frequency,
+                language: *language,
+                offensive: *offensive,
+            });
+        WordTable::new(words, lexicons.as_slice().len())
+    }
+
+    /// Number of words.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Number of languages.
+    pub fn languages(&self) -> usize {
+        self.probabilities.len()
+    }
+
+    /// Word `number` in folded form; empty beyond the last.
+    pub fn folded(&self, number: usize) -> &str {
+        let end = self.ends.get(number).map_or(0, |&end| end as usize);
+        let start = number
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before));
+        self.folded
+            .get(start.map_or(0, |&start| start as usize)..end)
+            .unwrap_or_default()
+    }
+
+    /// Word `number` as it is spelled inside a sentence.
+    pub fn spelling(&self, number: usize) -> &str {
+        let found = self
+            .spellings
+            .binary_search_by_key(&number, |(other, _)| *other as usize);
+        match found.ok().and_then(|place| self.spellings.get(place)) {
+            Some((_, spelling)) => spelling,
+            None => self.folded(number),
+        }
+    }
+
+    /// Whether word `number` is kept out of suggestions.
+    pub fn is_offensive(&self, number: usize) -> bool {
+        self.offensive
+            .binary_search_by_key(&number, |&other| other as usize)
+            .is_ok()
+    }
+
+    /// Share of word `number` in text of `language`.
+    pub fn probability(&self, number: usize, language: usize) -> f32 {
+        let list = self.probabilities.get(language);
+        list.and_then(|list| list.get(number))
+            .copied()
+            .unwrap_or(0.0)
+    }
+
+    /// Each word's share of text of `language`.
+    pub fn probabilities(&self, language: usize) -> &[f32] {
+        self.probabilities.get(language).map_or(&[], Vec::as_slice)
+    }
+
+    /// The words that begin with `prefix`, which must be folded.
+    pub fn interval(&self, prefix: &str) -> Range<usize> {
+        let prefix = prefix.as_bytes();
+        let start = self.partition_point(0, |word| word < prefix);
+        start..self.partition_point(start, |word| word.starts_with(prefix))
+    }
+
+    /// The number of a folded word.
+    pub fn find(&self, folded: &str) -> Option<usize> {
+        let start = self.partition_point(0, |word| word < folded.as_bytes());
+        (start < self.len() && self.folded(start) == folded).then_some(start)
+    }
+
+    /// Bytes of memory.
+    pub fn size_bytes(&self) -> usize {
+        let spellings: usize = self
+            .spellings
+            .iter()
+            .map(|entry| size_of_val(entry) + entry.1.len())
+            .sum();
+        self.folded.len()
+            + self.ends.len() * (4 + 4 * self.languages())
+            + self.offensive.len() * 4
+            + spellings
+    }
+
+    fn partition_point(&self, from: usize, before: impl Fn(&[u8]) -> bool) -> usize {
+        let (mut low, mut high) = (from, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if before(self.folded(middle).as_bytes()) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn word(text: &str, frequency: f64, language: usize) -> Word<'_> {
+        Word {
+            text,
+            frequency,
+            language,
+            offensive: false,
+        }
+    }
+
+    #[test]
+    fn words_that_fold_alike_are_one_spelled_as_the_more_frequent() {
+        let words = [word("may", 3.0, 0), word("May", 5.0, 0), word("a", 2.0, 0)];
+        let german = [word("Mai", 1.0, 1), word("may", 1.0, 1)];
+        let table = WordTable::new(words.into_iter().chain(german), 2);
+        let found: Vec<_> = (0..table.len())
+            .map(|number| table.spelling(number))
+            .collect();
+        assert_eq!(found, ["a", "Mai", "May"]);
+        assert_eq!(table.find("may"), Some(2));
+        assert!((table.probability(2, 0) - 0.8).abs() < 1e-6);
+        assert!((table.probability(2, 1) - 0.5).abs() < 1e-6);
+        assert_eq!(table.find("m"), None);
+    }
+
+    #[test]
+    fn offensive_words_are_marked() {
+        let words = ["bad", "good"].map(|text| Word {
+            offensive: text == "bad",
+            ..word(text, 1.0, 0)
+        });
+        let table = WordTable::new(words.into_iter(), 1);
+        assert!(table.is_offensive(table.find("bad").unwrap()));
+        assert!(!table.is_offensive(table.find("good").unwrap()));
+    }
+
+    proptest! {
+        #[test]
+        fn an_interval_holds_exactly_the_words_with_the_prefix(
+            words in prop::collection::btree_set("[a-cé]{1,4}", 0..50),
+            prefix in "[a-cé]{0,3}",
+        ) {
+            let table = WordTable::new(words.iter().map(|text| word(text, 1.0, 0)), 1);
+            let found: Vec<&str> =
+                table.interval(&prefix).map(|number| table.folded(number)).collect();
+            let expected: Vec<&str> = words
+                .iter()
+                .map(String::as_str)
+                .filter(|word| word.starts_with(&prefix))
+                .collect();
+            prop_assert_eq!(found, expected);
+            for word in &words {
+                prop_assert_eq!(table.folded(table.find(word).unwrap()), word);
+            }
+        }
+    }
+}
