@@ -369,7 +369,7 @@ impl UserModel {
         }
     }
 
-    /// The latest time seen.
+    /// The latest time at which one of the words was typed.
     pub fn latest_time(&self) -> i64 {
         self.counts.now()
     }

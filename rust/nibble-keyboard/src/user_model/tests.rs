@@ -215,7 +215,7 @@ fn what_was_learned_is_there_after_reopening() {
     assert_eq!(model.score(Some("at"), "karins"), score);
     assert_eq!(model.words("KAR")[0].uses, 2);
     assert!(model.words("kar")[0].reverted);
-    assert_eq!(model.latest_time(), 7);
+    assert_eq!(model.latest_time(), 6);
 }
 
 #[test]
