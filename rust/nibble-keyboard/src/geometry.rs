@@ -209,7 +209,7 @@ impl Layout {
             for (index, row) in rows.iter().enumerate() {
                 let y = (index as f32 + 0.5) * row_height;
                 let mut left = row.start;
-                if !(left >= 0.0) {
+                if left.is_nan() || left < 0.0 {
                     let name = name.clone();
                     return Err(LayoutError::InvalidSize {
                         name,

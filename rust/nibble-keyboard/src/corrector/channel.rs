@@ -14,18 +14,18 @@ use crate::text::base_letter;
 pub(super) const TRANSPOSITION: f32 = 4.6;
 pub(super) const OMITTED: f32 = 5.6;
 pub(super) const OMITTED_FIRST: f32 = 7.0;
-pub(super) const OMITTED_DOUBLE: f32 = 4.2;
+pub(super) const OMITTED_DOUBLE: f32 = 3.8;
 pub(super) const EXTRA: f32 = 6.6;
-pub(super) const EXTRA_DOUBLE: f32 = 4.2;
+pub(super) const EXTRA_DOUBLE: f32 = 3.8;
 pub(super) const EXTRA_NEIGHBOUR: f32 = 5.2;
 /// What a second slip costs besides its own cost: most words have none, hardly any two.
-pub(super) const SECOND_SLIP: f32 = 4.0;
+pub(super) const SECOND_SLIP: f32 = 3.5;
 /// Two words for one: this costs more than the slip, for the prior takes the second word to be
 /// independent of the first.
 pub(super) const MISSING_SPACE: f32 = 8.5;
 pub(super) const LETTER_FOR_SPACE: f32 = 8.5;
 /// An apostrophe or a hyphen that was left out.
-pub(super) const MISSING_MARK: f32 = 1.2;
+pub(super) const MISSING_MARK: f32 = 0.5;
 /// A letter typed without its accent.
 pub(super) const MISSING_ACCENT: f32 = 0.8;
 /// Another accent, or one too many.

@@ -49,9 +49,9 @@ impl Default for Thresholds {
     /// Set so that at most 0.3 % of the correct words of the tuning text are changed.
     fn default() -> Thresholds {
         Thresholds {
-            known: 7.0,
-            unknown: 0.5,
-            unknown_short: 3.0,
+            known: 4.0,
+            unknown: 1.0,
+            unknown_short: 0.0,
         }
     }
 }

@@ -47,8 +47,7 @@ impl Counts {
                 previous,
                 word,
             } => self.observe(*time, previous, word),
-            Record::Reverted { time, word } => {
-                self.now = self.now.max(*time);
+            Record::Reverted { word, .. } => {
                 let counts = self.words.entry(fold(word)).or_default();
                 counts.reverted = true;
                 if counts.text.is_empty() {
@@ -238,8 +237,13 @@ impl Counts {
         self.recount();
     }
 
-    /// Sets the totals to the sums of what is there.
+    /// Sets the totals and the time to those of what is there.
     fn recount(&mut self) {
+        self.now = self
+            .words
+            .values()
+            .map(|word| word.habit.time)
+            .fold(0, i64::max);
         let (mut habit, mut topic) = (0.0, 0.0);
         for word in self.words.values() {
             habit += word.habit.at(self.now, HABIT_HALF_LIFE);

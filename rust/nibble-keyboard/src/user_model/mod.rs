@@ -37,7 +37,7 @@ pub struct Bounds {
     pub max_words: usize,
     /// Pairs of words, at most.
     pub max_pairs: usize,
-    /// Size of the file in bytes, at most (one record more for a moment).
+    /// Size of the file in bytes: it is compacted once it has grown beyond.
     pub max_bytes: u64,
 }
 
@@ -183,17 +183,19 @@ impl UserModel {
     }
 
     fn learn(&mut self, record: Record) -> Result<(), UserModelError> {
+        // First of all: should it fail, nothing has been learned.
+        self.make_room()?;
         match &mut self.backing {
             Backing::Memory => {}
             Backing::ReadOnly => return Err(UserModelError::ReadOnly),
             Backing::File(store) => store.append(&record)?,
         }
         self.counts.apply(&record);
-        self.keep_within_bounds()
+        Ok(())
     }
 
-    /// Compacts the store and drops what counts least, where there is too much of it.
-    fn keep_within_bounds(&mut self) -> Result<(), UserModelError> {
+    /// Compacts the store and drops what counts least, where there is no room for one word more.
+    fn make_room(&mut self) -> Result<(), UserModelError> {
         let Bounds {
             max_words,
             max_pairs,
@@ -204,11 +206,12 @@ impl UserModel {
             Backing::File(store) => store.length(),
             Backing::Memory | Backing::ReadOnly => 0,
         };
-        if words <= max_words && pairs <= max_pairs && length <= max_bytes {
+        if words < max_words && pairs < max_pairs && length < max_bytes {
             return Ok(());
         }
         // Somewhat less than allowed, so that the next word does not ask for it again.
-        let (mut words, mut pairs) = (max_words - max_words / 8, max_pairs - max_pairs / 8);
+        let room = |max: usize| max.saturating_sub(max / 8 + 1);
+        let (mut words, mut pairs) = (room(max_words), room(max_pairs));
         let mut counts = self.counts.clone();
         loop {
             counts.prune(words, pairs);
@@ -369,7 +372,7 @@ impl UserModel {
         }
     }
 
-    /// The latest time seen.
+    /// The latest time at which one of the words was typed.
     pub fn latest_time(&self) -> i64 {
         self.counts.now()
     }

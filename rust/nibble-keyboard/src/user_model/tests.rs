@@ -215,7 +215,7 @@ fn what_was_learned_is_there_after_reopening() {
     assert_eq!(model.score(Some("at"), "karins"), score);
     assert_eq!(model.words("KAR")[0].uses, 2);
     assert!(model.words("kar")[0].reverted);
-    assert_eq!(model.latest_time(), 7);
+    assert_eq!(model.latest_time(), 6);
 }
 
 #[test]
@@ -455,6 +455,26 @@ fn a_failed_replacement_forgets_nothing() {
     assert_eq!((model.len(), place.bytes()), (2, before));
     std::fs::remove_dir(&obstacle).unwrap();
     assert!(model.remove("this").unwrap());
+}
+
+#[test]
+fn a_word_for_which_no_room_can_be_made_is_not_learned() {
+    let place = Place::new();
+    let bounds = Bounds {
+        max_words: 2,
+        ..Bounds::default()
+    };
+    let mut model = UserModel::open(place.path(), bounds).unwrap();
+    write(&mut model, "keep this", 0);
+    let before = place.bytes();
+    let obstacle = place.directory.path().join("words.tmp");
+    std::fs::create_dir(&obstacle).unwrap();
+    let refused = model.observe(FieldKind::Message, &[], "more", 1);
+    assert!(matches!(refused, Err(UserModelError::Io { .. })));
+    assert_eq!((model.len(), place.bytes()), (2, before));
+    std::fs::remove_dir(&obstacle).unwrap();
+    assert!(model.observe(FieldKind::Message, &[], "more", 1).unwrap());
+    assert_eq!(model.words("more").len(), 1);
 }
 
 /// Runs [`fill_the_disk`] in a process that may not write files beyond a size: the system then
