@@ -257,9 +257,8 @@ impl Completer {
         }
         let lookup = self.scheduler.look_up(Some(key));
         let completions = self.completions(&question, &lookup, &mut self.typing());
-        if lookup.distribution.is_none() {
-            return None;
-        }
+        // Tier 0 alone is too weak a ground for a phrase.
+        lookup.distribution.as_ref()?;
         let best = completions.words.first()?;
         let probability = best.probability / completions.mass;
         if probability < self.options.phrase_threshold || best.offensive {
