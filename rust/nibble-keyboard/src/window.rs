@@ -8,8 +8,8 @@ const WINDOW_MAX: usize = 512;
 /// beginning of what it gives moves with every key, and with it what the model has to read anew.
 pub const CONTEXT_CHARACTERS: usize = 640;
 
-/// The end of `context` that the model reads: all of it up to [`WINDOW_MAX`] characters, then at least
-/// [`WINDOW_MIN`] of them.
+/// The end of `context` that the model reads: all of it up to `WINDOW_MAX` characters, then at least
+/// `WINDOW_MIN` of them.
 ///
 /// Where the window begins follows from the text around its beginning alone (lines first, then sentences,
 /// then words; among equals a hash decides), not from the length of the text. So it stays where it is while
