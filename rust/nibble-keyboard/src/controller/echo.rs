@@ -198,12 +198,4 @@ impl Echo {
         self.confirmed = read;
         Some(state)
     }
-
-    /// Replaces the newest state by one that says the same and more.
-    pub(crate) fn refine(&mut self, state: &Mirror) {
-        match self.expected.back_mut() {
-            Some(expected) => expected.state = state.clone(),
-            None => self.confirmed = state.clone(),
-        }
-    }
 }

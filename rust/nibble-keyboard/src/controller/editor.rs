@@ -74,10 +74,7 @@ impl KeyboardController {
             }
         }
         match self.echo.report(update) {
-            Report::Newest => {
-                self.mirror.extend(update);
-                self.echo.refine(&self.mirror);
-            }
+            Report::Newest => self.mirror.extend(update),
             Report::Late => {}
             Report::Foreign => self.doubted = true,
         }
@@ -96,7 +93,6 @@ impl KeyboardController {
         };
         if self.mirror.agrees(&update) {
             self.mirror.extend(&update);
-            self.echo.refine(&self.mirror);
             return;
         }
         let known = &self.mirror.text;
@@ -125,9 +121,7 @@ impl KeyboardController {
 
     /// The cursor came to where it is without typing.
     pub(super) fn cursor_came(&mut self) {
-        let text = &self.mirror.text;
         self.learning.touched = false;
-        self.tail_belongs =
-            words::ends_in_word(&text.before) && words::starts_with_word(&text.after);
+        self.tail_belongs = words::ends_in_word(&self.mirror.text.before);
     }
 }

@@ -42,11 +42,14 @@ impl Ghost {
 
 /// Where the first word and one space behind it end.
 fn word_end(text: &str) -> usize {
-    let start = text.len() - text.trim_start().len();
-    text.char_indices()
-        .skip_while(|(offset, _)| *offset < start)
-        .find(|(_, char)| char.is_whitespace())
-        .map_or(text.len(), |(offset, char)| offset + char.len_utf8())
+    let mut end = 0;
+    for piece in text.split_inclusive(char::is_whitespace) {
+        end += piece.len();
+        if !piece.trim().is_empty() {
+            break;
+        }
+    }
+    end
 }
 
 /// `text` after `start`, in whichever case that is.

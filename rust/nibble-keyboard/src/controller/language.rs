@@ -80,7 +80,6 @@ static LANGUAGES: &[(&str, Typography)] = &[
         "az",
         Typography {
             dotless_i: true,
-            abbreviations: &[],
             ..ENGLISH
         },
     ),
@@ -88,7 +87,6 @@ static LANGUAGES: &[(&str, Typography)] = &[
         "hi",
         Typography {
             full_stop: "।",
-            abbreviations: &[],
             ..ENGLISH
         },
     ),
@@ -96,7 +94,6 @@ static LANGUAGES: &[(&str, Typography)] = &[
         "hy",
         Typography {
             full_stop: "։",
-            abbreviations: &[],
             ..ENGLISH
         },
     ),
@@ -104,7 +101,6 @@ static LANGUAGES: &[(&str, Typography)] = &[
         "zh",
         Typography {
             spaces: false,
-            abbreviations: &[],
             ..ENGLISH
         },
     ),
@@ -112,7 +108,6 @@ static LANGUAGES: &[(&str, Typography)] = &[
         "ja",
         Typography {
             spaces: false,
-            abbreviations: &[],
             ..ENGLISH
         },
     ),
@@ -120,7 +115,6 @@ static LANGUAGES: &[(&str, Typography)] = &[
         "th",
         Typography {
             spaces: false,
-            abbreviations: &[],
             ..ENGLISH
         },
     ),

@@ -83,7 +83,7 @@ pub struct KeyboardController {
     learning: Learning,
     taps: Taps,
     kept: KeptWords,
-    /// The letters after the cursor were one word with those before it when it came there.
+    /// The cursor came to the word that it stands in: letters after it belong to that word.
     tail_belongs: bool,
 
     /// The engine's answer for this epoch.

@@ -214,7 +214,7 @@ impl KeyboardController {
         }
         let text = &self.mirror.text;
         let count = usize::try_from(by.unsigned_abs()).unwrap_or(usize::MAX);
-        let over: String = match (self.mirror.has_cursor(), by < 0) {
+        let over: String = match (self.mirror.has_cursor(), by.is_negative()) {
             (false, true) => text.selected.clone(),
             (false, false) => String::new(),
             (true, true) => {
@@ -234,7 +234,7 @@ impl KeyboardController {
         }
         let scalars = isize::try_from(over.chars().count()).unwrap_or(isize::MAX);
         self.edit(Edit::MoveCursor {
-            by: if by < 0 { -scalars } else { scalars },
+            by: if by.is_negative() { -scalars } else { scalars },
             over,
         });
         self.commit_finished();

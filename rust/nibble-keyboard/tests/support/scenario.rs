@@ -1,6 +1,8 @@
 //! Reads scenario files and plays them against a text field in memory. The format is described in
 //! `scenarios/README.md`.
 
+use std::collections::VecDeque;
+
 use nibble_keyboard::controller::*;
 use nibble_keyboard::text_field::Reporting;
 use nibble_keyboard::{FieldKind, Suggestion, SuggestionKind, Suggestions, TextField};
@@ -189,6 +191,8 @@ struct Since {
 struct Player {
     controller: KeyboardController,
     field: TextField,
+    /// Answers of fields that have lost the focus.
+    stale_answers: VecDeque<EditorUpdate>,
     reports: ReportsSpec,
     /// Whether the controller is to know the field's text.
     mirrored: bool,
@@ -206,6 +210,7 @@ pub(crate) fn play(scenario: &Scenario) -> Result<(), String> {
     let mut player = Player {
         controller: KeyboardController::new(scenario.settings.clone()),
         field: TextField::default(),
+        stale_answers: VecDeque::new(),
         reports: scenario.reports.clone(),
         mirrored: false,
         time: 0,
@@ -233,6 +238,9 @@ impl Player {
         field.select(start, end);
         while field.next_report().is_some() {}
         field.set_limit(spec.limit);
+        while let Some(answer) = self.field.next_answer() {
+            self.stale_answers.push_back(answer);
+        }
         self.field = field;
         self.mirrored = !spec.kind.is_secure();
         let (text, selection) = self.field.read();
@@ -278,7 +286,11 @@ impl Player {
     }
 
     fn answer_reads(&mut self) {
-        while let Some(answer) = self.field.next_answer() {
+        while let Some(answer) = self
+            .stale_answers
+            .pop_front()
+            .or_else(|| self.field.next_answer())
+        {
             self.handle(Event::Editor(answer));
         }
     }
