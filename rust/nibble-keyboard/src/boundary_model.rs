@@ -3,11 +3,13 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use nibble::backend::Scratch;
 use nibble::{
     CancelHandle, KvFormat, Model, Result, Session, SessionOptions, SpecialTokens, Tokenizer,
 };
 
 use crate::boundary::{BoundaryKey, Distribution};
+use crate::expander::{Expansion, ExpansionLimits, ExpansionStart, expand};
 use crate::position::Join;
 use crate::vocab_index::VocabIndex;
 
@@ -58,6 +60,8 @@ pub(crate) struct BoundaryModel {
     start: Option<u32>,
     /// The primer encoded last, with its tokens.
     primer: (Arc<str>, Vec<u32>),
+    /// Buffers of batched passes, from the first one on.
+    batches: Option<Scratch>,
 }
 
 /// Bytes of keys and values a token from which on they are kept in 8 bits.
@@ -91,6 +95,7 @@ impl BoundaryModel {
             index,
             start,
             primer: ("".into(), Vec::new()),
+            batches: None,
         })
     }
 
@@ -181,6 +186,41 @@ impl BoundaryModel {
         }
     }
 
+    /// The best words of several tokens at the boundary `text`, where `distribution` is expected.
+    ///
+    /// # Errors
+    /// Those of [`expand`].
+    pub(crate) fn expand(
+        &mut self,
+        text: &BoundaryText,
+        typed: &str,
+        distribution: &Distribution,
+        cancel: &CancelHandle,
+        passes: &mut Passes,
+    ) -> Result<Expansion> {
+        let tokens = self.tokens(text)?;
+        if self.session.tokens() != tokens {
+            self.prefill(&tokens, cancel, passes)?;
+        }
+        let start = ExpansionStart {
+            context: self.session.cache(),
+            distribution,
+            typed,
+            join: text.join,
+            precision: self
+                .session
+                .options()
+                .precision
+                .unwrap_or_else(|| self.session.model().default_precision()),
+        };
+        let limits = ExpansionLimits::default();
+        let model = self.session.model();
+        let scratch = self.batches.get_or_insert_default();
+        let expansion = expand(model, &self.index, &start, &limits, cancel.flag(), scratch)?;
+        passes.calls += expansion.passes as u64;
+        Ok(expansion)
+    }
+
     /// The session, for whatever reads on from a boundary.
     pub(crate) fn session(&self) -> &Session {
         &self.session
@@ -200,4 +240,94 @@ fn start_token(tokenizer: &Tokenizer) -> Option<u32> {
         .special("<|endoftext|>")
         .or(tokenizer.bos())
         .or(tokenizer.eos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::window;
+    use nibble::ModelOptions;
+
+    fn tiny() -> BoundaryModel {
+        let options = ModelOptions {
+            threads: 2,
+            ..Default::default()
+        };
+        let path = nibble_testkit::fixture("phi3-tiny/model-f16.gguf");
+        let model = Arc::new(Model::open(path, &options).unwrap());
+        let index = Arc::new(VocabIndex::new(model.tokenizer()));
+        BoundaryModel::new(model, index).unwrap()
+    }
+
+    fn text(primer: &str, before: &str) -> BoundaryText {
+        BoundaryText {
+            primer: primer.into(),
+            conversation: "".into(),
+            window: window(before).to_owned(),
+            join: Join::Space,
+        }
+    }
+
+    fn run(model: &mut BoundaryModel, text: &BoundaryText) -> (Distribution, u64) {
+        let mut passes = Passes::default();
+        let found = model
+            .distribution(text, &CancelHandle::new(), &mut passes)
+            .unwrap();
+        (found, passes.calls)
+    }
+
+    #[test]
+    fn a_window_that_shifts_gives_what_computing_anew_gives() {
+        let verse = "And it came to pass in those days, that there went out a decree. ";
+        let mut growing = tiny();
+        let mut before = String::new();
+        let mut shifts = 0;
+        for word in verse.split_inclusive(' ').cycle().take(220) {
+            before.push_str(word);
+            let text = text("In the beginning\n", before.trim_end());
+            let held = growing.session.tokens().to_vec();
+            let (found, passes) = run(&mut growing, &text);
+            assert!(passes <= 2, "the common prefix survives");
+            let shifted = !growing.session.tokens().starts_with(&held);
+            shifts += usize::from(shifted);
+            if shifted || before.len().is_multiple_of(7) {
+                let (expected, _) = run(&mut tiny(), &text);
+                for (a, b) in found.probabilities().iter().zip(expected.probabilities()) {
+                    assert!((a - b).abs() < 0.02, "{a} {b}");
+                }
+            }
+        }
+        assert!((1..=12).contains(&shifts), "{shifts} shifts");
+    }
+
+    #[test]
+    fn only_what_differs_from_the_text_before_is_computed() {
+        let mut model = tiny();
+        run(&mut model, &text("In the beginning\n", "God created the"));
+        let first = model.session.tokens().len();
+        run(
+            &mut model,
+            &text("In the beginning\n", "God created the heaven"),
+        );
+        let longer = model.session.tokens().len();
+        assert!(longer > first);
+        let shared = model.tokens(&text("In the beginning\n", "And")).unwrap();
+        let primer = model.tokens(&text("In the beginning\n", "")).unwrap();
+        assert!(
+            shared.starts_with(&primer[..primer.len() - 1]),
+            "the primer is a common prefix"
+        );
+    }
+
+    #[test]
+    fn no_text_fits_what_the_session_holds() {
+        let mut model = tiny();
+        let endless = "\u{1F600}".repeat(400);
+        let mut everything = text(&"primer ".repeat(2000), &endless);
+        everything.conversation = "said he ".repeat(2000).into();
+        let tokens = model.tokens(&everything).unwrap();
+        assert!(tokens.len() + MAX_PHRASE <= model.session.capacity());
+        run(&mut model, &everything);
+        assert!(!model.tokens(&text("", "")).unwrap().is_empty());
+    }
 }

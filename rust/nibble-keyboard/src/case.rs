@@ -78,10 +78,15 @@ pub fn shown(word: &str, typed: &str, capital: bool) -> String {
         },
         _ => word.to_owned(),
     };
+    with_apostrophe_of(typed, cased)
+}
+
+/// `word` with typographic apostrophes where `typed` has one.
+pub(crate) fn with_apostrophe_of(typed: &str, word: String) -> String {
     if typed.contains('\u{2019}') {
-        cased.replace('\'', "\u{2019}")
+        word.replace('\'', "\u{2019}")
     } else {
-        cased
+        word
     }
 }
 

@@ -17,7 +17,7 @@ use crate::lexicon::{LanguageWeights, Lexicons};
 use crate::position::{Join, TextPosition, words};
 use crate::primer::Primers;
 use crate::scheduler::{Lookup, ModelState, Purpose, Scheduler, Stats, Work};
-use crate::scorer::{Completions, ModelEvidence, Scorer, UserEvidence, Weights};
+use crate::scorer::{Completions, ModelEvidence, ScoredWord, Scorer, UserEvidence, Weights};
 use crate::suggestion::{EditorContext, Suggestion, SuggestionKind, Suggestions};
 use crate::text::fold;
 use crate::user_model::{UserModel, UserModelError};
@@ -37,6 +37,9 @@ pub struct CompleterOptions {
     pub layout: Option<Layout>,
     /// Whether words are suggested that a lexicon marks as offensive. What is typed is never filtered.
     pub suggest_offensive: bool,
+    /// Whether an idle model looks for words of several tokens inside a word, which costs batched passes.
+    /// For languages whose words seldom are single tokens of the vocabulary.
+    pub expand: bool,
     /// Whether an idle model reads the word on that is probably being typed. Hides most of the wait at the
     /// next boundary and costs passes.
     pub look_ahead: bool,
@@ -56,6 +59,7 @@ impl Default for CompleterOptions {
             primers: Primers::default(),
             layout: Layout::builtin("qwerty"),
             suggest_offensive: false,
+            expand: false,
             look_ahead: false,
             look_ahead_threshold: 0.5,
             phrase_threshold: 0.3,
@@ -86,8 +90,10 @@ pub struct Completer {
 /// What the user is doing.
 struct Typing {
     user: Option<UserModel>,
+    /// The kind of field that is typed into.
+    field: FieldKind,
     conversation: Arc<str>,
-    /// The field last asked about, and whether the answer had the model's distribution.
+    /// The context last asked about, and whether the answer had the model's distribution.
     last: Option<(EditorContext, bool)>,
     /// The words without typed letters at one boundary, which take longer to find than others.
     next: Option<(NextKey, Completions)>,
@@ -141,6 +147,7 @@ impl Completer {
             scheduler,
             typing: Mutex::new(Typing {
                 user,
+                field: FieldKind::default(),
                 conversation: "".into(),
                 last: None,
                 next: None,
@@ -198,6 +205,7 @@ impl Completer {
         taps: Option<&[(f32, f32)]>,
     ) -> Suggestions {
         let start = Instant::now();
+        self.typing().field = context.field;
         let suggestions = match self.question(context) {
             Some(question) => self.answer(&Question { taps, ..question }),
             None => {
@@ -257,7 +265,6 @@ impl Completer {
         }
         let lookup = self.scheduler.look_up(Some(key));
         let completions = self.completions(&question, &lookup, &mut self.typing());
-        // Tier 0 alone is too weak a ground for a phrase.
         lookup.distribution.as_ref()?;
         let best = completions.words.first()?;
         let probability = best.probability / completions.mass;
@@ -339,7 +346,7 @@ impl Completer {
     }
 
     /// The user finished words: `text` stands after `before` and was gone on from. They are learned, where
-    /// the field (that of the last [`suggest`](Self::suggest)) learns; words that were learned when they
+    /// the field (that of the last [`focus`](Self::focus) or [`suggest`](Self::suggest)) learns; words that were learned when they
     /// were accepted are not learned twice.
     ///
     /// # Errors
@@ -347,8 +354,7 @@ impl Completer {
     pub fn commit(&self, before: &str, text: &str) -> Result<(), UserModelError> {
         let (field, accepted) = {
             let mut typing = self.typing();
-            let field = typing.last.as_ref().map(|(context, _)| context.field);
-            (field.unwrap_or_default(), typing.accepted.take())
+            (typing.field, typing.accepted.take())
         };
         if accepted.is_some_and(|accepted| fold(accepted.trim()) == fold(text.trim())) {
             return Ok(());
@@ -377,10 +383,7 @@ impl Completer {
     /// Those of [`UserModel::revert`].
     pub fn revert(&self, typed: &str) -> Result<(), UserModelError> {
         let mut typing = self.typing();
-        let field = typing
-            .last
-            .as_ref()
-            .map_or(FieldKind::default(), |(context, _)| context.field);
+        let field = typing.field;
         if let Some(user) = typing.user.as_mut().filter(|_| field.learns()) {
             user.revert(field, typed, now())?;
         }
@@ -389,6 +392,7 @@ impl Completer {
 
     /// Typing begins in a field: a secure one forgets all text; any other has its primer read ahead.
     pub fn focus(&self, field: FieldKind) {
+        self.typing().field = field;
         if field.is_secure() {
             self.reset();
             return;
@@ -508,7 +512,10 @@ impl Completer {
                 fresh,
             };
         }
-        let completions = self.completions(question, &lookup, &mut typing);
+        let mut completions = self.completions(question, &lookup, &mut typing);
+        if self.options.expand {
+            self.add_expansion(question, &lookup, &mut completions);
+        }
         let mut items = self.completion_items(question, &completions);
         if context.field.corrects() && !question.position.typed.is_empty() {
             self.add_corrections(question, &lookup, &completions, &typing, &mut items);
@@ -596,6 +603,56 @@ impl Completer {
         })
     }
 
+    /// Adds the words of several tokens that are known here, and asks for them where they are not.
+    fn add_expansion(
+        &self,
+        question: &Question<'_>,
+        lookup: &Lookup,
+        completions: &mut Completions,
+    ) {
+        let typed = question.position.typed;
+        let (Some((key, text)), Some(distribution)) = (&question.boundary, &lookup.distribution)
+        else {
+            return;
+        };
+        let key = BoundaryKey(key.0 ^ self.hash(typed).rotate_left(2));
+        let Some(expansion) = self.scheduler.expansion(key) else {
+            self.scheduler.post(Work::Expansion {
+                key,
+                text: text.clone(),
+                typed: typed.to_owned(),
+                distribution: distribution.clone(),
+            });
+            return;
+        };
+        let by_model = 1.0 - self.options.weights.lexicon;
+        for word in expansion
+            .words
+            .iter()
+            .filter(|word| fold(&word.text) != fold(typed))
+        {
+            let probability = word.probability * by_model;
+            let folded = fold(&word.text);
+            match completions
+                .words
+                .iter_mut()
+                .find(|known| fold(&known.text) == folded)
+            {
+                Some(known) => known.probability = known.probability.max(probability),
+                None => completions.words.push(ScoredWord {
+                    text: word.text.clone(),
+                    probability,
+                    offensive: self.lexicons.is_offensive(&folded, &question.languages),
+                }),
+            }
+        }
+        completions
+            .words
+            .sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        let sum: f32 = completions.words.iter().map(|word| word.probability).sum();
+        completions.mass = completions.mass.max(sum + completions.typed);
+    }
+
     fn completion_items(
         &self,
         question: &Question<'_>,
@@ -665,7 +722,7 @@ impl Completer {
             }
             let item = Suggestion {
                 score: correction.log_probability - completions.mass.ln(),
-                text: correction.word,
+                text: case::with_apostrophe_of(typed, correction.word),
                 kind: SuggestionKind::Correction,
                 replace: typed.chars().count(),
                 automatic: correction.automatic,

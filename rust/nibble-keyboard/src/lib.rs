@@ -11,6 +11,7 @@ pub mod completer;
 pub mod controller;
 pub mod corrector;
 pub mod emoji;
+pub mod expander;
 pub mod field;
 pub mod geometry;
 mod ghost;

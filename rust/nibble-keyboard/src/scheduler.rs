@@ -12,6 +12,7 @@ use nibble::{CancelHandle, Error, ErrorKind, Model, Result};
 
 use crate::boundary::{BoundaryCache, BoundaryKey, Distribution};
 use crate::boundary_model::{BoundaryModel, BoundaryText, Passes};
+use crate::expander::Expansion;
 use crate::ghost::{self, Phrase, PhraseStart};
 use crate::latency::LatencyHistogram;
 use crate::model_words::ModelWords;
@@ -46,6 +47,12 @@ pub(crate) enum Work {
         key: BoundaryKey,
         start: PhraseStart,
     },
+    Expansion {
+        key: BoundaryKey,
+        text: BoundaryText,
+        typed: String,
+        distribution: Arc<Distribution>,
+    },
 }
 
 impl Work {
@@ -53,6 +60,7 @@ impl Work {
         match self {
             Work::Boundary { key, .. } => WorkId::Boundary(*key),
             Work::Phrase { key, .. } => WorkId::Phrase(*key),
+            Work::Expansion { key, .. } => WorkId::Expansion(*key),
         }
     }
 
@@ -71,6 +79,7 @@ impl Work {
 enum WorkId {
     Boundary(BoundaryKey),
     Phrase(BoundaryKey),
+    Expansion(BoundaryKey),
 }
 
 /// How the model is.
@@ -97,6 +106,8 @@ pub struct Stats {
     pub speculative_passes: u64,
     /// Those of phrases.
     pub phrase_passes: u64,
+    /// Those of words of several tokens.
+    pub expansion_passes: u64,
     /// Pieces of work that newer work aborted.
     pub aborted: u64,
     /// Pieces of work that failed.
@@ -126,12 +137,15 @@ struct State {
     running: Option<Running>,
     cache: BoundaryCache<Distribution>,
     phrase: Option<(BoundaryKey, Option<Phrase>)>,
+    expansion: Option<(BoundaryKey, Arc<Expansion>)>,
     view: Option<Arc<ModelView>>,
     model_state: ModelState,
     /// A model that the worker is to change to; the outer `Option` says whether.
     new_model: Option<Option<Arc<Model>>>,
     /// The worker is to forget its session.
     forget: bool,
+    /// The worker is changing its model or forgetting.
+    changing: bool,
     /// Results of work that began in an earlier generation are dropped.
     generation: u64,
     stop: bool,
@@ -176,10 +190,12 @@ impl Scheduler {
             running: None,
             cache: BoundaryCache::new(cache_bytes),
             phrase: None,
+            expansion: None,
             view: None,
             model_state: ModelState::Absent,
             new_model: None,
             forget: false,
+            changing: false,
             generation: 0,
             stop: false,
             stats: Stats::default(),
@@ -283,6 +299,10 @@ impl Scheduler {
                 .phrase
                 .as_ref()
                 .is_some_and(|(other, _)| *other == key),
+            WorkId::Expansion(key) => state
+                .expansion
+                .as_ref()
+                .is_some_and(|(other, _)| *other == key),
         };
         if known {
             return;
@@ -325,10 +345,11 @@ impl Scheduler {
         });
     }
 
-    /// Waits until the worker has nothing to do, or `deadline` has passed.
+    /// Waits until the worker has nothing to do and has done all that it was told, or `deadline` has passed.
     pub(crate) fn wait_idle(&self, deadline: Instant) {
         self.wait_while(deadline, |state| {
-            state.mailbox.is_some() || state.running.is_some() || state.new_model.is_some()
+            let ordered = state.new_model.is_some() || state.forget || state.changing;
+            ordered || state.mailbox.is_some() || state.running.is_some()
         });
     }
 
@@ -342,6 +363,13 @@ impl Scheduler {
             let waited = self.shared.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// The words of several tokens that were found at `key`.
+    pub(crate) fn expansion(&self, key: BoundaryKey) -> Option<Arc<Expansion>> {
+        let state = self.shared.lock();
+        let (found, expansion) = state.expansion.as_ref()?;
+        (*found == key).then(|| expansion.clone())
     }
 
     /// The phrase that was found at `key`; the outer `Option` says whether it was looked for.
@@ -393,6 +421,7 @@ impl State {
         self.abort();
         self.generation += 1;
         self.phrase = None;
+        self.expansion = None;
         for distribution in self.cache.drain() {
             if let Ok(mut distribution) = Arc::try_unwrap(distribution) {
                 distribution.wipe();
@@ -425,6 +454,7 @@ enum Order {
 enum Outcome {
     Boundary(BoundaryKey, Distribution),
     Phrase(BoundaryKey, Option<Phrase>),
+    Expansion(BoundaryKey, Expansion),
 }
 
 impl Worker {
@@ -432,11 +462,15 @@ impl Worker {
         loop {
             match self.next_order() {
                 Order::Stop => return,
-                Order::ChangeModel(model) => self.change_model(model),
+                Order::ChangeModel(model) => {
+                    self.change_model(model);
+                    self.changed();
+                }
                 Order::Forget => {
                     if let Some(loaded) = &mut self.model {
                         loaded.session = None;
                     }
+                    self.changed();
                 }
                 Order::Run(work, cancel, generation) => self.work(work, &cancel, generation),
             }
@@ -450,16 +484,18 @@ impl Worker {
                 return Order::Stop;
             }
             if let Some(model) = state.new_model.take() {
+                state.changing = true;
                 return Order::ChangeModel(model);
             }
             if std::mem::take(&mut state.forget) {
+                state.changing = true;
                 return Order::Forget;
             }
             if let Some(work) = state.mailbox.take() {
                 let cancel = CancelHandle::new();
                 let purpose = match &work {
                     Work::Boundary { purpose, .. } => Some(*purpose),
-                    Work::Phrase { .. } => None,
+                    Work::Phrase { .. } | Work::Expansion { .. } => None,
                 };
                 let id = work.id();
                 state.running = Some(Running {
@@ -509,7 +545,11 @@ impl Worker {
             }
             Err(error) => state.fail(error.kind()),
         }
-        drop(state);
+    }
+
+    /// A change of the model is done.
+    fn changed(&self) {
+        self.shared.lock().changing = false;
         self.shared.changed.notify_all();
     }
 
@@ -526,12 +566,15 @@ impl Worker {
         let elapsed = start.elapsed();
 
         let mut state = self.shared.lock();
-        let purpose = state.running.take().and_then(|running| running.purpose);
+        let running = state.running.take();
         state.stats.passes += passes.calls;
-        match purpose {
-            Some(Purpose::Speculative) => state.stats.speculative_passes += passes.calls,
-            Some(Purpose::Needed) => {}
-            None => state.stats.phrase_passes += passes.calls,
+        match running.map(|running| (running.id, running.purpose)) {
+            Some((WorkId::Phrase(_), _)) => state.stats.phrase_passes += passes.calls,
+            Some((WorkId::Expansion(_), _)) => state.stats.expansion_passes += passes.calls,
+            Some((_, Some(Purpose::Speculative))) => {
+                state.stats.speculative_passes += passes.calls;
+            }
+            _ => {}
         }
         match result {
             Ok(outcome) => {
@@ -546,6 +589,9 @@ impl Worker {
                         state.cache.insert(key, bytes, Arc::new(distribution));
                     }
                     Outcome::Phrase(key, phrase) => state.phrase = Some((key, phrase)),
+                    Outcome::Expansion(key, expansion) => {
+                        state.expansion = Some((key, Arc::new(expansion)));
+                    }
                 }
             }
             Err(error) if error.kind() == ErrorKind::Cancelled => state.stats.aborted += 1,
@@ -594,6 +640,15 @@ impl Loaded {
                 key,
                 ghost::continue_phrase(session, &start, cancel, passes)?,
             )),
+            Work::Expansion {
+                key,
+                text,
+                typed,
+                distribution,
+            } => {
+                let found = session.expand(&text, &typed, &distribution, cancel, passes)?;
+                Ok(Outcome::Expansion(key, found))
+            }
         }
     }
 }
@@ -605,4 +660,143 @@ fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
             what: "a panic".to_owned(),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::Join;
+    use nibble::ModelOptions;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A model that is slow enough to be met at work.
+    fn scheduler() -> Scheduler {
+        let options = ModelOptions {
+            threads: 2,
+            ..Default::default()
+        };
+        let model = Arc::new(Model::open(nibble_testkit::smollm2(), &options).unwrap());
+        let scheduler = Scheduler::new(Arc::new(WordTable::default()), 1 << 20);
+        scheduler.set_model(Some(model));
+        scheduler.wait_idle(Instant::now() + LONG);
+        scheduler
+    }
+
+    fn boundary(key: u64, words: usize, purpose: Purpose) -> Work {
+        let window = "some more of it ".repeat(words / 4 + 1);
+        let text = BoundaryText {
+            primer: "".into(),
+            conversation: "".into(),
+            window: format!("{key} {window}"),
+            join: Join::Space,
+        };
+        Work::Boundary {
+            key: BoundaryKey(key),
+            text,
+            purpose,
+        }
+    }
+
+    /// Waits until the worker is at it; whether it was met there.
+    fn meet_at_work(scheduler: &Scheduler, key: u64) -> bool {
+        let id = WorkId::Boundary(BoundaryKey(key));
+        loop {
+            let state = scheduler.shared.lock();
+            if state
+                .running
+                .as_ref()
+                .is_some_and(|running| running.id == id)
+            {
+                return true;
+            }
+            if state.cache.contains(BoundaryKey(key)) {
+                return false;
+            }
+            drop(state);
+            std::thread::yield_now();
+        }
+    }
+
+    fn knows(scheduler: &Scheduler, key: u64) -> bool {
+        scheduler.knows(BoundaryKey(key))
+    }
+
+    fn wait(scheduler: &Scheduler, key: u64) {
+        scheduler.wait(BoundaryKey(key), Instant::now() + LONG);
+    }
+
+    #[test]
+    fn newer_work_aborts_what_runs_and_replaces_what_waits() {
+        let scheduler = scheduler();
+        scheduler.post(boundary(1, 150, Purpose::Needed));
+        assert!(
+            meet_at_work(&scheduler, 1),
+            "a pass of 150 words takes a while"
+        );
+        scheduler.post(boundary(2, 150, Purpose::Needed));
+        scheduler.post(boundary(3, 4, Purpose::Needed));
+        wait(&scheduler, 3);
+        assert!(knows(&scheduler, 3));
+        assert!(!knows(&scheduler, 1) && !knows(&scheduler, 2));
+        let stats = scheduler.stats();
+        assert_eq!((stats.aborted, stats.failed), (1, 0));
+
+        // The same work again goes on instead.
+        scheduler.post(boundary(4, 150, Purpose::Needed));
+        assert!(meet_at_work(&scheduler, 4));
+        scheduler.post(boundary(4, 150, Purpose::Needed));
+        wait(&scheduler, 4);
+        assert!(knows(&scheduler, 4));
+        assert_eq!(scheduler.stats().aborted, 1);
+    }
+
+    #[test]
+    fn speculation_only_gets_an_idle_worker_and_is_needed_once_it_is_asked_for() {
+        let scheduler = scheduler();
+        scheduler.post(boundary(1, 150, Purpose::Needed));
+        scheduler.post(boundary(2, 4, Purpose::Speculative));
+        wait(&scheduler, 1);
+        scheduler.wait_idle(Instant::now() + LONG);
+        assert!(knows(&scheduler, 1) && !knows(&scheduler, 2));
+
+        scheduler.post(boundary(2, 4, Purpose::Speculative));
+        scheduler.wait_idle(Instant::now() + LONG);
+        assert!(knows(&scheduler, 2));
+        let speculative = scheduler.stats().speculative_passes;
+        assert!(speculative > 0);
+
+        scheduler.post(boundary(3, 150, Purpose::Speculative));
+        assert!(meet_at_work(&scheduler, 3));
+        scheduler.post(boundary(3, 150, Purpose::Needed));
+        wait(&scheduler, 3);
+        assert!(knows(&scheduler, 3));
+        assert_eq!(scheduler.stats().speculative_passes, speculative);
+
+        // What is needed does not wait for a guess.
+        scheduler.post(boundary(4, 150, Purpose::Speculative));
+        assert!(meet_at_work(&scheduler, 4));
+        scheduler.post(boundary(5, 4, Purpose::Needed));
+        wait(&scheduler, 5);
+        assert!(knows(&scheduler, 5) && !knows(&scheduler, 4));
+    }
+
+    #[test]
+    fn a_wipe_leaves_nothing_and_drops_the_result_of_what_runs() {
+        let scheduler = scheduler();
+        scheduler.post(boundary(1, 4, Purpose::Needed));
+        wait(&scheduler, 1);
+        scheduler.post(boundary(2, 150, Purpose::Needed));
+        assert!(meet_at_work(&scheduler, 2));
+        scheduler.wipe();
+        scheduler.wait_idle(Instant::now() + LONG);
+        let state = scheduler.shared.lock();
+        assert!(state.cache.is_empty() && state.mailbox.is_none() && state.running.is_none());
+        assert!(state.phrase.is_none() && state.expansion.is_none());
+        assert_eq!(state.model_state, ModelState::Ready);
+        drop(state);
+        scheduler.post(boundary(2, 4, Purpose::Needed));
+        wait(&scheduler, 2);
+        assert!(knows(&scheduler, 2));
+    }
 }

@@ -262,7 +262,8 @@ impl Scorer<'_> {
             .zip(probabilities.get(interval).unwrap_or_default())
         {
             let probability = probability * part;
-            if best.admits(probability)
+            if probability > 0.0
+                && best.admits(probability)
                 && model.words.is_unlisted(rank)
                 && model.index.bytes(rank).len() != typed_bytes
             {
@@ -305,5 +306,93 @@ impl Best {
             .partition_point(|(other, _)| *other >= probability);
         self.entries.insert(place, (probability, found));
         self.entries.truncate(self.count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::user_model::Bounds;
+    use crate::word_table::Word;
+
+    fn table() -> WordTable {
+        let words = [
+            ("the", 60.0),
+            ("there", 20.0),
+            ("then", 10.0),
+            ("them", 9.0),
+            ("Theo", 1.0),
+        ];
+        let words = words.map(|(text, frequency)| Word {
+            text,
+            frequency,
+            language: 0,
+            offensive: false,
+        });
+        WordTable::new(words.into_iter(), 1)
+    }
+
+    fn texts(completions: &Completions) -> Vec<&str> {
+        completions
+            .words
+            .iter()
+            .map(|word| word.text.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn without_a_model_words_come_by_frequency_and_the_typed_one_takes_no_place() {
+        let table = table();
+        let weights = Weights::default();
+        let scorer = Scorer {
+            table: &table,
+            model: None,
+            user: None,
+            languages: &[1.0],
+            weights: &weights,
+        };
+        let found = scorer.completions("The", 3);
+        assert_eq!(texts(&found), ["there", "then", "them"]);
+        assert!((found.typed - 0.6).abs() < 1e-6 && (found.mass - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_user_and_the_lexicon_make_one_distribution() {
+        let table = table();
+        let weights = Weights::default();
+        let mut user = UserModel::in_memory(Bounds::default());
+        for time in 0..6 {
+            user.observe(crate::FieldKind::Message, &["see"], "Thessaloniki", time)
+                .unwrap();
+            user.observe(crate::FieldKind::Message, &["see"], "them", time)
+                .unwrap();
+        }
+        let previous = Some("see");
+        let scorer = Scorer {
+            table: &table,
+            model: None,
+            user: Some(UserEvidence {
+                model: &user,
+                previous,
+            }),
+            languages: &[1.0],
+            weights: &weights,
+        };
+        let found = scorer.completions("the", 9);
+        assert!(
+            texts(&found)[..2].contains(&"Thessaloniki") && texts(&found)[..2].contains(&"them")
+        );
+        assert!((found.mass - 1.0).abs() < 1e-3, "{found:?}");
+        assert!(
+            (scorer.probability_of("Them")
+                - found
+                    .words
+                    .iter()
+                    .find(|w| w.text == "them")
+                    .unwrap()
+                    .probability)
+                .abs()
+                < 1e-6
+        );
     }
 }

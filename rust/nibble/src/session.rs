@@ -35,7 +35,8 @@ impl CancelHandle {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn flag(&self) -> &AtomicBool {
+    /// The flag itself, for [`forward`](crate::backend::cpu::CpuBackend::forward).
+    pub fn flag(&self) -> &AtomicBool {
         &self.0
     }
 }
@@ -171,6 +172,11 @@ impl Session {
     /// The options, with defaults filled in.
     pub fn options(&self) -> &SessionOptions {
         &self.options
+    }
+
+    /// Keys and values of the tokens that are held, to fork batches of continuations from.
+    pub fn cache(&self) -> &KvCache {
+        &self.cache
     }
 
     /// The tokens that are held.
