@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use nibble::ErrorKind;
+use nibble_keyboard::{LexiconError, UserModelError};
 use serde::Serialize;
 
 /// The work failed.
@@ -29,6 +30,10 @@ pub(crate) enum Failure {
     Io { what: String, source: io::Error },
     /// What came in cannot be understood.
     Input(String),
+    /// A lexicon or a word list that cannot be used.
+    Lexicon { file: PathBuf, source: LexiconError },
+    /// The user's words cannot be read or written.
+    UserModel(UserModelError),
     /// No file and no installed model has this name.
     ModelNotFound { name: PathBuf, hint: String },
     /// The self-test found a difference that is too large.
@@ -56,6 +61,15 @@ impl Failure {
             Failure::Engine(error) | Failure::Line { source: error, .. } => error.kind().name(),
             Failure::Io { .. } => ErrorKind::Io.name(),
             Failure::Input(_) => "invalid_input",
+            Failure::Lexicon { source, .. } => match source {
+                LexiconError::Io { .. } => ErrorKind::Io.name(),
+                _ => "invalid_lexicon",
+            },
+            Failure::UserModel(error) => match error {
+                UserModelError::Io { .. } => ErrorKind::Io.name(),
+                UserModelError::InUse { .. } => "user_model_in_use",
+                _ => "invalid_user_model",
+            },
             Failure::ModelNotFound { .. } => "model_not_found",
             Failure::SelfTest(_) => "selftest_failed",
             Failure::Interrupted | Failure::OutputClosed => ErrorKind::Cancelled.name(),
@@ -68,6 +82,12 @@ impl Failure {
             Failure::Line { number, source } => format!("line {number}: {source}"),
             Failure::Io { what, source } => format!("{what}: {source}"),
             Failure::Input(message) | Failure::SelfTest(message) => message.clone(),
+            // It names the file itself.
+            Failure::Lexicon { source, .. } if matches!(source, LexiconError::Io { file, .. } if !file.as_os_str().is_empty()) => {
+                source.to_string()
+            }
+            Failure::Lexicon { file, source } => format!("{}: {source}", file.display()),
+            Failure::UserModel(error) => error.to_string(),
             Failure::ModelNotFound { name, hint } => {
                 format!(
                     "no file and no installed model is called {:?} ({hint})",
@@ -103,6 +123,12 @@ impl From<nibble::Error> for Failure {
             ErrorKind::Cancelled => Failure::Interrupted,
             _ => Failure::Engine(error),
         }
+    }
+}
+
+impl From<UserModelError> for Failure {
+    fn from(error: UserModelError) -> Failure {
+        Failure::UserModel(error)
     }
 }
 

@@ -8,14 +8,17 @@ mod failure;
 mod generate;
 mod inspect;
 mod interrupt;
+mod lexicon;
 mod memory;
 mod models;
 mod output;
 mod perplexity;
 mod progress;
 mod selftest;
+mod suggest;
 mod text;
 mod tokenize;
+mod typing;
 
 use std::process::ExitCode;
 
@@ -46,6 +49,8 @@ enum Command {
     Bench(bench::Arguments),
     Selftest(selftest::Arguments),
     Demo(demo::Arguments),
+    Suggest(suggest::Arguments),
+    Lexicon(lexicon::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -70,5 +75,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Bench(arguments) => bench::run(&arguments, output),
         Command::Selftest(arguments) => selftest::run(&arguments, output),
         Command::Demo(arguments) => demo::run(&arguments, output),
+        Command::Suggest(arguments) => suggest::run(&arguments, output),
+        Command::Lexicon(arguments) => lexicon::run(&arguments, output),
     }
 }

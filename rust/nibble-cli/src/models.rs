@@ -111,6 +111,11 @@ fn entries(directory: &Path) -> Vec<OsString> {
         .collect()
 }
 
+/// Where `scripts/build-lexicons` puts lexicons; `None` where the user has no data directory.
+pub(crate) fn lexicon_directory() -> Option<PathBuf> {
+    data_directory().map(|data| data.join("nibble/lexicons"))
+}
+
 /// `$XDG_DATA_HOME`, or `~/.local/share` where that is not an absolute path (XDG Base Directory Specification).
 fn data_directory() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);

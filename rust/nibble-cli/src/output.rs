@@ -54,6 +54,12 @@ impl Output {
             .map_err(Failure::of_output)
     }
 
+    /// Something that the user should know, and that is no failure.
+    pub(crate) fn warn(&self, warning: impl fmt::Display) {
+        // A warning that cannot be shown is not worth failing for.
+        let _ = writeln!(io::stderr(), "warning: {warning}");
+    }
+
     /// A remark beside the results, for somebody who watches.
     pub(crate) fn remark(&self, remark: impl fmt::Display) {
         if self.is_watched() {

@@ -10,11 +10,12 @@ use crate::boundary::BoundaryKey;
 use crate::boundary_model::BoundaryText;
 use crate::case;
 use crate::corrector::{self, Corrector};
+use crate::emoji::EmojiTable;
 use crate::field::FieldKind;
 use crate::geometry::Layout;
 use crate::ghost::PhraseStart;
 use crate::lexicon::{LanguageWeights, Lexicons};
-use crate::position::{Join, TextPosition, words};
+use crate::position::{Join, TextPosition, word_ranges, words};
 use crate::primer::Primers;
 use crate::scheduler::{Lookup, ModelState, Purpose, Scheduler, Stats, Work};
 use crate::scorer::{Completions, ModelEvidence, ScoredWord, Scorer, UserEvidence, Weights};
@@ -27,7 +28,7 @@ use crate::word_table::WordTable;
 /// How a [`Completer`] works.
 #[derive(Debug, Clone)]
 pub struct CompleterOptions {
-    /// Suggestions beside which others are not looked for.
+    /// Suggestions that an answer has; [`Completer::set_slots`] changes it.
     pub slots: usize,
     /// How model and lexicons are mixed.
     pub weights: Weights,
@@ -35,6 +36,8 @@ pub struct CompleterOptions {
     pub primers: Primers,
     /// Keys of the keyboard, for corrections; `None` for no corrections.
     pub layout: Option<Layout>,
+    /// Emoji that words bring to mind; none by default.
+    pub emoji: EmojiTable,
     /// Whether words are suggested that a lexicon marks as offensive. What is typed is never filtered.
     pub suggest_offensive: bool,
     /// Whether an idle model looks for words of several tokens inside a word, which costs batched passes.
@@ -58,6 +61,7 @@ impl Default for CompleterOptions {
             weights: Weights::default(),
             primers: Primers::default(),
             layout: Layout::builtin("qwerty"),
+            emoji: EmojiTable::default(),
             suggest_offensive: false,
             expand: false,
             look_ahead: false,
@@ -90,6 +94,8 @@ pub struct Completer {
 /// What the user is doing.
 struct Typing {
     user: Option<UserModel>,
+    /// Suggestions that an answer has.
+    slots: usize,
     /// The kind of field that is typed into.
     field: FieldKind,
     conversation: Arc<str>,
@@ -97,8 +103,8 @@ struct Typing {
     last: Option<(EditorContext, bool)>,
     /// The words without typed letters at one boundary, which take longer to find than others.
     next: Option<(NextKey, Completions)>,
-    /// An accepted suggestion, until it is committed as well.
-    accepted: Option<String>,
+    /// Words that were learned when they were accepted, folded, until they are committed as well.
+    accepted: Vec<String>,
     phrase: Option<ShownPhrase>,
 }
 
@@ -107,6 +113,7 @@ struct NextKey {
     boundary: Option<BoundaryKey>,
     fresh: bool,
     languages: LanguageWeights,
+    count: usize,
 }
 
 /// A phrase that was found for a text, and may be typed along.
@@ -138,6 +145,7 @@ impl Completer {
     ) -> Completer {
         let table = Arc::new(WordTable::from_lexicons(&lexicons));
         let scheduler = Scheduler::new(table.clone(), options.cache_bytes);
+        let slots = options.slots;
         let completer = Completer {
             corrector: options.layout.as_ref().map(Corrector::new),
             options,
@@ -147,11 +155,12 @@ impl Completer {
             scheduler,
             typing: Mutex::new(Typing {
                 user,
+                slots,
                 field: FieldKind::default(),
                 conversation: "".into(),
                 last: None,
                 next: None,
-                accepted: None,
+                accepted: Vec::new(),
                 phrase: None,
             }),
         };
@@ -187,6 +196,11 @@ impl Completer {
             .map(|text| text.replace('\n', " "))
             .collect();
         self.typing().conversation = lines.join("\n").into();
+    }
+
+    /// Changes how many suggestions an answer has.
+    pub fn set_slots(&self, slots: usize) {
+        self.typing().slots = slots;
     }
 
     /// Suggestions for a text field, best first: up to [`slots`](CompleterOptions::slots) of them, and
@@ -341,37 +355,39 @@ impl Completer {
             .saturating_sub(suggestion.replace);
         let before: String = context.before.chars().take(kept).collect();
         self.learn(context.field, &before, &suggestion.text)?;
-        self.typing().accepted = Some(suggestion.text.clone());
+        let learned = words(&suggestion.text).map(fold);
+        self.typing().accepted.extend(learned);
         Ok(())
     }
 
     /// The user finished words: `text` stands after `before` and was gone on from. They are learned, where
-    /// the field (that of the last [`focus`](Self::focus) or [`suggest`](Self::suggest)) learns; words that were learned when they
-    /// were accepted are not learned twice.
+    /// the field (that of the last [`focus`](Self::focus) or [`suggest`](Self::suggest)) learns; words that
+    /// were learned when they were accepted are not learned twice.
     ///
     /// # Errors
     /// Those of [`UserModel::observe`]; what comes after the word that failed is not learned.
     pub fn commit(&self, before: &str, text: &str) -> Result<(), UserModelError> {
-        let (field, accepted) = {
-            let mut typing = self.typing();
-            (typing.field, typing.accepted.take())
-        };
-        if accepted.is_some_and(|accepted| fold(accepted.trim()) == fold(text.trim())) {
-            return Ok(());
-        }
+        let field = self.typing().field;
         self.learn(field, before, text)
     }
 
     fn learn(&self, field: FieldKind, before: &str, text: &str) -> Result<(), UserModelError> {
         let mut typing = self.typing();
-        let Some(user) = typing.user.as_mut().filter(|_| field.learns()) else {
+        let Typing { user, accepted, .. } = &mut *typing;
+        let Some(user) = user.as_mut().filter(|_| field.learns()) else {
             return Ok(());
         };
         let time = now();
-        let mut context: Vec<&str> = sentence_words(before);
-        for word in words(text) {
+        let whole = format!("{before}{text}");
+        for range in word_ranges(text) {
+            let start = before.len() + range.start;
+            let word = text.get(range).unwrap_or_default();
+            if let Some(known) = accepted.iter().position(|other| *other == fold(word)) {
+                accepted.swap_remove(known);
+                continue;
+            }
+            let context = sentence_words(whole.get(..start).unwrap_or_default());
             user.observe(field, &context, word, time)?;
-            context.push(word);
         }
         typing.next = None;
         Ok(())
@@ -397,7 +413,7 @@ impl Completer {
             self.reset();
             return;
         }
-        self.typing().accepted = None;
+        self.typing().accepted.clear();
         self.typing().phrase = None;
         let empty = EditorContext {
             field,
@@ -516,17 +532,19 @@ impl Completer {
         if self.options.expand {
             self.add_expansion(question, &lookup, &mut completions);
         }
-        let mut items = self.completion_items(question, &completions);
+        let slots = typing.slots;
+        let mut items = self.completion_items(question, &completions, slots);
         if context.field.corrects() && !question.position.typed.is_empty() {
             self.add_corrections(question, &lookup, &completions, &typing, &mut items);
         }
         drop(typing);
         let automatic = items
             .iter()
-            .skip(self.options.slots)
+            .skip(slots)
             .find(|item| item.automatic)
             .cloned();
-        items.truncate(self.options.slots);
+        items.truncate(slots);
+        self.add_emoji(question, slots, &mut items);
         items.extend(automatic);
 
         if fresh && self.options.look_ahead {
@@ -546,7 +564,7 @@ impl Completer {
         typing: &mut Typing,
     ) -> Completions {
         // Some are taken out again: offensive ones, and words that differ in case alone.
-        let count = 2 * self.options.slots + 4;
+        let count = 2 * typing.slots + 4;
         let typed = question.position.typed;
         if !typed.is_empty() {
             return self.with_scorer(question, lookup, typing.user.as_ref(), |scorer| {
@@ -557,6 +575,7 @@ impl Completer {
             boundary: question.boundary.as_ref().map(|(key, _)| *key),
             fresh: lookup.distribution.is_some(),
             languages: question.languages.clone(),
+            count,
         };
         match &typing.next {
             Some((known, completions)) if *known == key => completions.clone(),
@@ -657,6 +676,7 @@ impl Completer {
         &self,
         question: &Question<'_>,
         completions: &Completions,
+        slots: usize,
     ) -> Vec<Suggestion> {
         let typed = question.position.typed;
         let replace = typed.chars().count();
@@ -680,7 +700,7 @@ impl Completer {
                     automatic: false,
                 });
             }
-            if items.len() == self.options.slots {
+            if items.len() == slots {
                 break;
             }
         }
@@ -746,9 +766,41 @@ impl Completer {
         }
         items.sort_by(|a, b| b.score.total_cmp(&a.score));
         if let Some(item) = same_letters {
-            items.truncate(self.options.slots);
+            items.truncate(typing.slots);
             items.push(item);
         }
+    }
+
+    /// Adds an emoji that the complete word before the cursor brings to mind. It takes a free slot, or the
+    /// last one from a word that is hardly meant.
+    fn add_emoji(&self, question: &Question<'_>, slots: usize, items: &mut Vec<Suggestion>) {
+        let typed = question.position.typed;
+        let word = match (typed, question.position.join) {
+            ("", Join::Space) => words(question.position.context).last().filter(|word| {
+                // Not after a comma or the end of a sentence.
+                question.position.context.ends_with(word)
+            }),
+            _ => Some(typed),
+        };
+        let Some(symbol) = word.and_then(|word| self.options.emoji.of(word).first()) else {
+            return;
+        };
+        let is_hardly_meant = |item: &Suggestion| item.score < LEAST_BESIDE_EMOJI.ln();
+        if items.len() >= slots
+            && items
+                .pop_if(|item| !typed.is_empty() && is_hardly_meant(item))
+                .is_none()
+        {
+            return;
+        }
+        let least = LEAST_BESIDE_EMOJI.ln();
+        items.push(Suggestion {
+            text: symbol.clone(),
+            kind: SuggestionKind::Emoji,
+            score: items.last().map_or(least, |last| last.score.min(least)),
+            replace: 0,
+            automatic: false,
+        });
     }
 
     /// Reads on after the word that is probably being typed.
@@ -787,12 +839,15 @@ impl Completer {
     }
 }
 
+/// Probability from which on a word in the last slot does not make way for an emoji.
+const LEAST_BESIDE_EMOJI: f32 = 0.02;
+
 impl Typing {
     fn forget(&mut self) {
         self.conversation = "".into();
         self.last = None;
         self.next = None;
-        self.accepted = None;
+        self.accepted.clear();
         self.phrase = None;
     }
 }

@@ -297,6 +297,14 @@ impl Layout {
         })
     }
 
+    /// The names that [`Layout::builtin`] knows.
+    pub fn builtin_names() -> Vec<String> {
+        let layouts = BUILTIN
+            .iter()
+            .filter_map(|json| Layout::from_json(json).ok());
+        layouts.map(|layout| layout.name).collect()
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name

@@ -1,0 +1,178 @@
+//! Setting up the typing engine as the command line asks for.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nibble::Model;
+use nibble_keyboard::geometry::Layout;
+use nibble_keyboard::user_model::{Bounds, UserModel};
+use nibble_keyboard::{
+    Completer, CompleterOptions, EmojiTable, Lexicon, LexiconError, Lexicons, Primers,
+};
+
+use crate::engine::{ComputeArguments, ModelArgument};
+use crate::failure::Failure;
+use crate::models;
+use crate::output::Output;
+
+/// What suggests words, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TypingArguments {
+    /// Path of a GGUF file, or the name of an installed model [default: lexicons alone].
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<PathBuf>,
+
+    /// A lexicon: a file, or a language such as `de` that was installed; more than one for several
+    /// languages at once.
+    #[arg(long = "lexicon", value_name = "LEXICON", default_value = "en")]
+    lexicons: Vec<PathBuf>,
+
+    /// A text in the style of what is typed, which the model reads first [default: one for each kind of field].
+    #[arg(long, value_name = "FILE", conflicts_with = "no_primer")]
+    primer: Option<PathBuf>,
+
+    /// Let the model read nothing before the text.
+    #[arg(long)]
+    pub(crate) no_primer: bool,
+
+    /// Read on after the word that is probably being typed, which costs passes.
+    #[arg(long)]
+    pub(crate) look_ahead: bool,
+
+    /// Look for words of several tokens inside a word, which costs passes: for languages that the model's
+    /// vocabulary has few words of.
+    #[arg(long)]
+    expand: bool,
+
+    /// The keyboard's layout, for corrections.
+    #[arg(long, default_value = "qwerty")]
+    layout: String,
+
+    /// Suggest words that the lexicon marks as offensive, too.
+    #[arg(long)]
+    offensive: bool,
+
+    #[command(flatten)]
+    compute: ComputeArguments,
+}
+
+impl TypingArguments {
+    /// The model, where one is asked for.
+    pub(crate) fn open_model(&self) -> Result<Option<Arc<Model>>, Failure> {
+        let Some(model) = &self.model else {
+            return Ok(None);
+        };
+        let model = ModelArgument {
+            model: model.clone(),
+        };
+        self.compute.open(&model, None).map(Some)
+    }
+
+    /// The lexicons. Without the default one words come from the model alone, which is told and is no error.
+    pub(crate) fn open_lexicons(&self, output: &Output) -> Result<Lexicons, Failure> {
+        let mut lexicons = Vec::new();
+        for name in &self.lexicons {
+            let file = lexicon_file(name);
+            match Lexicon::open(&file) {
+                Ok(lexicon) => lexicons.push(Arc::new(lexicon)),
+                Err(LexiconError::Io { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && self.is_default(name) =>
+                {
+                    output.warn("no English lexicon is installed (scripts/build-lexicons makes it): suggestions are poor without one");
+                }
+                Err(source) => return Err(Failure::Lexicon { file, source }),
+            }
+        }
+        Ok(Lexicons::new(lexicons))
+    }
+
+    fn is_default(&self, name: &Path) -> bool {
+        name == Path::new("en") && self.lexicons.len() == 1
+    }
+
+    /// How the engine works.
+    pub(crate) fn options(&self) -> Result<CompleterOptions, Failure> {
+        let primers = match &self.primer {
+            _ if self.no_primer => Primers::none(),
+            Some(file) => Primers::same(&read_text(file)?),
+            None => Primers::default(),
+        };
+        Ok(CompleterOptions {
+            primers,
+            layout: Some(self.open_layout()?),
+            emoji: self.open_emoji()?,
+            suggest_offensive: self.offensive,
+            expand: self.expand,
+            look_ahead: self.look_ahead,
+            ..CompleterOptions::default()
+        })
+    }
+
+    /// The layout that is typed on.
+    pub(crate) fn open_layout(&self) -> Result<Layout, Failure> {
+        Layout::builtin(&self.layout).ok_or_else(|| {
+            let names = Layout::builtin_names().join(", ");
+            let name = &self.layout;
+            Failure::Input(format!("no layout is called {name:?} (there are: {names})"))
+        })
+    }
+
+    /// The emoji that were installed with the first lexicon; none where there are none.
+    fn open_emoji(&self) -> Result<EmojiTable, Failure> {
+        let lexicon = self.lexicons.first().map(|name| lexicon_file(name));
+        let Some(file) = lexicon.map(|file| file.with_extension("emoji.tsv")) else {
+            return Ok(EmojiTable::default());
+        };
+        match fs::read_to_string(&file) {
+            Ok(text) => EmojiTable::from_text(&text)
+                .map_err(|error| Failure::Input(format!("{}: {error}", file.display()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(EmojiTable::default()),
+            Err(source) => Err(Failure::Io {
+                what: file.display().to_string(),
+                source,
+            }),
+        }
+    }
+
+    /// The whole engine.
+    pub(crate) fn open(
+        &self,
+        user: Option<UserModel>,
+        output: &Output,
+    ) -> Result<Completer, Failure> {
+        Ok(Completer::new(
+            self.open_model()?,
+            self.open_lexicons(output)?,
+            user,
+            self.options()?,
+        ))
+    }
+}
+
+/// The user's words: those in `file`, or new ones that are kept in memory alone.
+pub(crate) fn open_user_model(file: Option<&Path>) -> Result<UserModel, Failure> {
+    Ok(match file {
+        Some(file) => UserModel::open(file, Bounds::default())?,
+        None => UserModel::in_memory(Bounds::default()),
+    })
+}
+
+/// The whole of a text file.
+pub(crate) fn read_text(file: &Path) -> Result<String, Failure> {
+    let bytes = fs::read(file).map_err(|source| Failure::Io {
+        what: file.display().to_string(),
+        source,
+    })?;
+    crate::text::utf8(bytes, &file.display().to_string())
+}
+
+/// `name` itself where it looks like a file, else the installed lexicon of that language.
+fn lexicon_file(name: &Path) -> PathBuf {
+    let is_file = name.extension().is_some() || name.components().count() > 1 || name.is_file();
+    match models::lexicon_directory().filter(|_| !is_file) {
+        Some(directory) => directory.join(name).with_extension("lex"),
+        None => name.to_path_buf(),
+    }
+}
