@@ -4,6 +4,7 @@ mod bench;
 mod candidates;
 mod demo;
 mod engine;
+mod eval;
 mod failure;
 mod generate;
 mod inspect;
@@ -51,6 +52,7 @@ enum Command {
     Demo(demo::Arguments),
     Suggest(suggest::Arguments),
     Lexicon(lexicon::Arguments),
+    Eval(Box<eval::Arguments>),
 }
 
 fn main() -> ExitCode {
@@ -77,5 +79,6 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Demo(arguments) => demo::run(&arguments, output),
         Command::Suggest(arguments) => suggest::run(&arguments, output),
         Command::Lexicon(arguments) => lexicon::run(&arguments, output),
+        Command::Eval(arguments) => eval::run(&arguments, output),
     }
 }

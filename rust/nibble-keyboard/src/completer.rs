@@ -9,7 +9,7 @@ use nibble::Model;
 use crate::boundary::BoundaryKey;
 use crate::boundary_model::BoundaryText;
 use crate::case;
-use crate::corrector::{self, Corrector};
+use crate::corrector::{self, Correction, Corrector, Thresholds};
 use crate::emoji::EmojiTable;
 use crate::field::FieldKind;
 use crate::geometry::Layout;
@@ -36,6 +36,8 @@ pub struct CompleterOptions {
     pub primers: Primers,
     /// Keys of the keyboard, for corrections; `None` for no corrections.
     pub layout: Option<Layout>,
+    /// How sure a correction must be to be made without asking.
+    pub thresholds: Thresholds,
     /// Emoji that words bring to mind; none by default.
     pub emoji: EmojiTable,
     /// Whether words are suggested that a lexicon marks as offensive. What is typed is never filtered.
@@ -61,6 +63,7 @@ impl Default for CompleterOptions {
             weights: Weights::default(),
             primers: Primers::default(),
             layout: Layout::builtin("qwerty"),
+            thresholds: Thresholds::default(),
             emoji: EmojiTable::default(),
             suggest_offensive: false,
             expand: false,
@@ -147,7 +150,10 @@ impl Completer {
         let scheduler = Scheduler::new(table.clone(), options.cache_bytes);
         let slots = options.slots;
         let completer = Completer {
-            corrector: options.layout.as_ref().map(Corrector::new),
+            corrector: options
+                .layout
+                .as_ref()
+                .map(|layout| Corrector::new(layout).with_thresholds(options.thresholds)),
             options,
             lexicons,
             table,
@@ -510,8 +516,8 @@ impl Completer {
         let key = question.boundary.as_ref().map(|(key, _)| *key);
         let lookup = self.scheduler.look_up(key);
         let fresh = lookup.distribution.is_some();
-        if let (false, Some((key, text))) = (fresh, &question.boundary) {
-            let (key, text) = (*key, text.clone());
+        let boundary = question.boundary.clone().filter(|_| !fresh);
+        if let Some((key, text)) = boundary.or_else(|| self.boundary_after_comma(question)) {
             self.scheduler.post(Work::Boundary {
                 key,
                 text,
@@ -555,6 +561,18 @@ impl Completer {
             items,
             fresh,
         }
+    }
+
+    /// Behind a comma a space follows, so the boundary is asked for before that is typed.
+    fn boundary_after_comma(&self, question: &Question<'_>) -> Option<(BoundaryKey, BoundaryText)> {
+        let before = question.context.before.strip_suffix(',')?;
+        let is_prose = before.ends_with(char::is_alphabetic) && question.context.field.corrects();
+        let ahead = EditorContext {
+            before: format!("{before}, "),
+            field: question.context.field,
+            ..EditorContext::default()
+        };
+        self.question(&ahead).filter(|_| is_prose)?.boundary
     }
 
     fn completions(
@@ -707,6 +725,42 @@ impl Completer {
         items
     }
 
+    /// What may have been meant by the word before the cursor, likeliest first, by all that is known now; for
+    /// measurements. [`suggest`](Self::suggest) shows it among the completions.
+    pub fn corrections(&self, context: &EditorContext) -> Vec<Correction> {
+        let Some(question) = self.question(context) else {
+            return Vec::new();
+        };
+        let key = question.boundary.as_ref().map(|(key, _)| *key);
+        let lookup = self.scheduler.look_up(key);
+        self.corrections_of(&question, &lookup, &self.typing())
+    }
+
+    fn corrections_of(
+        &self,
+        question: &Question<'_>,
+        lookup: &Lookup,
+        typing: &Typing,
+    ) -> Vec<Correction> {
+        let Some(corrector) = &self.corrector else {
+            return Vec::new();
+        };
+        let user = typing.user.as_ref();
+        self.with_scorer(question, lookup, user, |scorer| {
+            corrector.correct(
+                &corrector::Request {
+                    typed: question.position.typed,
+                    taps: question.taps,
+                    is_sentence_start: question.position.begins_sentence,
+                    prior: &|word| scorer.probability_of(word).max(f32::MIN_POSITIVE).ln(),
+                    is_protected: &|word| user.is_some_and(|user| user.is_protected(word)),
+                },
+                &self.lexicons,
+                &question.languages,
+            )
+        })
+    }
+
     /// Adds corrections among the completions, by probability: that a longer word is meant so far, or that
     /// the word is complete and mistyped, are two explanations of the same letters.
     fn add_corrections(
@@ -717,31 +771,23 @@ impl Completer {
         typing: &Typing,
         items: &mut Vec<Suggestion>,
     ) {
-        let Some(corrector) = &self.corrector else {
-            return;
-        };
         let typed = question.position.typed;
-        let user = typing.user.as_ref();
-        let corrections = self.with_scorer(question, lookup, user, |scorer| {
-            corrector.correct(
-                &corrector::Request {
-                    typed,
-                    taps: question.taps,
-                    is_sentence_start: question.position.begins_sentence,
-                    prior: &|word| scorer.probability_of(word).max(f32::MIN_POSITIVE).ln(),
-                    is_protected: &|word| user.is_some_and(|user| user.is_protected(word)),
-                },
-                &self.lexicons,
-                &question.languages,
-            )
-        });
+        let corrections = self.corrections_of(question, lookup, typing);
+        // Completions and corrections are all that may be meant.
+        let sum: f32 = corrections
+            .iter()
+            .map(|correction| correction.log_probability.exp())
+            .sum();
+        let mass = completions.mass + sum;
+        let normalizer = mass.ln() - completions.mass.ln();
+        items.iter_mut().for_each(|item| item.score -= normalizer);
         let mut same_letters = None;
         for correction in corrections {
             if correction.offensive && !self.options.suggest_offensive {
                 continue;
             }
             let item = Suggestion {
-                score: correction.log_probability - completions.mass.ln(),
+                score: correction.log_probability - mass.ln(),
                 text: case::with_apostrophe_of(typed, correction.word),
                 kind: SuggestionKind::Correction,
                 replace: typed.chars().count(),

@@ -23,6 +23,10 @@ pub struct ModelWords {
     first_tokens: Vec<[u32; 4]>,
     /// For each rank the frequency of all words that begin with it.
     shared_frequency: Vec<f32>,
+    /// Words by the rank that they can begin with: those of rank `r` stand in `words_of_ranks` from
+    /// `first_words[r]` to `first_words[r + 1]`.
+    first_words: Vec<u32>,
+    words_of_ranks: Vec<u32>,
     /// For each rank whether it is a whole word that the table lacks.
     unlisted: Vec<bool>,
 }
@@ -92,12 +96,15 @@ impl ModelWords {
                 }
             }
         }
+        let (first_words, words_of_ranks) = by_rank(&first_tokens, index.len());
         let unlisted = (0..index.len())
             .map(|rank| is_unlisted_word(table, index, &is_stem, rank))
             .collect();
         Ok(ModelWords {
             first_tokens,
             shared_frequency,
+            first_words,
+            words_of_ranks,
             unlisted,
         })
     }
@@ -134,6 +141,31 @@ impl ModelWords {
             .sum()
     }
 
+    /// The words that can begin with the token at `rank`, ascending.
+    pub fn words_of(&self, rank: usize) -> &[u32] {
+        let bound = |rank: usize| self.first_words.get(rank).map(|&bound| bound as usize);
+        let range = bound(rank).zip(bound(rank + 1));
+        range
+            .and_then(|(start, end)| self.words_of_ranks.get(start..end))
+            .unwrap_or_default()
+    }
+
+    /// Sum of [`probability`](Self::probability) over all words.
+    pub fn mass(&self, index: &VocabIndex, distribution: &Distribution, join: Join) -> f32 {
+        let space = join == Join::Space;
+        let tokens = self
+            .shared_frequency
+            .iter()
+            .zip(distribution.probabilities());
+        tokens
+            .enumerate()
+            .filter(|(rank, (shared, _))| {
+                **shared > 0.0 && index.flags(*rank).has_leading_space() == space
+            })
+            .map(|(_, (_, probability))| probability)
+            .sum()
+    }
+
     /// How much more probable the model finds word `number` as spelled (or capitalised) than in small
     /// letters; 1 where it does not tell the two apart.
     pub fn capital_odds(&self, distribution: &Distribution, join: Join, number: usize) -> f32 {
@@ -157,8 +189,36 @@ impl ModelWords {
 
     /// Bytes of memory.
     pub fn size_bytes(&self) -> usize {
-        self.first_tokens.len() * 16 + self.shared_frequency.len() * 4 + self.unlisted.len()
+        let lists =
+            self.shared_frequency.len() + self.first_words.len() + self.words_of_ranks.len();
+        self.first_tokens.len() * 16 + lists * 4 + self.unlisted.len()
     }
+}
+
+/// The words of each rank, as bounds and numbers.
+fn by_rank(first_tokens: &[[u32; 4]], ranks: usize) -> (Vec<u32>, Vec<u32>) {
+    let mut pairs: Vec<(u32, u32)> = (0..)
+        .zip(first_tokens)
+        .flat_map(|(number, tokens)| tokens.iter().map(move |&rank| (rank, number)))
+        .filter(|(rank, _)| *rank != NONE)
+        .collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    let mut bounds = vec![0; ranks + 1];
+    for &(rank, _) in &pairs {
+        if let Some(count) = bounds.get_mut(rank as usize + 1) {
+            *count += 1;
+        }
+    }
+    let mut sum = 0;
+    for bound in &mut bounds {
+        sum += *bound;
+        *bound = sum;
+    }
+    (
+        bounds,
+        pairs.into_iter().map(|(_, number)| number).collect(),
+    )
 }
 
 /// Rank of each token id, [`NONE`] where it has none.

@@ -92,6 +92,8 @@ pub struct Scorer<'a> {
 
 /// Odds of the capitalised form from which on a word is offered so inside a sentence: `Mark`, `Rose`.
 const CAPITAL_ODDS: f32 = 4.0;
+/// Tokens of less probability are not looked at for words without a typed letter.
+const LEAST_PROBABLE_TOKEN: f32 = 2e-4;
 /// Words of the user that are considered beside those of the table.
 const USER_WORDS: usize = 8;
 
@@ -142,13 +144,22 @@ impl Scorer<'_> {
         let mut best = Best::new(count);
         let mut typed_probability = 0.0;
         let mut mass = 0.0;
-        for number in self.table.interval(&folded) {
-            let probability = self.probability(number);
-            mass += probability;
-            if self.table.folded(number).len() == folded.len() {
-                typed_probability = probability;
-            } else if best.admits(probability) {
-                best.add(probability, Found::Listed(number));
+        let next = folded.is_empty().then(|| self.next_words(count)).flatten();
+        match next {
+            Some(words) => {
+                best = words;
+                mass = self.mass();
+            }
+            None => {
+                for number in self.table.interval(&folded) {
+                    let probability = self.probability(number);
+                    mass += probability;
+                    if self.table.folded(number).len() == folded.len() {
+                        typed_probability = probability;
+                    } else if best.admits(probability) {
+                        best.add(probability, Found::Listed(number));
+                    }
+                }
             }
         }
         if let Some(model) = &self.model {
@@ -179,6 +190,57 @@ impl Scorer<'_> {
             words,
             typed: typed_probability,
             mass: mass.max(f32::MIN_POSITIVE),
+        }
+    }
+
+    /// The `count` most probable words of the whole table, found without a look at each: every word that is
+    /// left out is less probable, else the answer is `None`.
+    fn next_words(&self, count: usize) -> Option<Best> {
+        let mut numbers: Vec<u32> = Vec::new();
+        let mut bound = 0.0;
+        for (language, weight) in self.languages.iter().enumerate() {
+            let frequent = self.table.frequent(language);
+            numbers.extend(frequent);
+            let least = *frequent.last()? as usize;
+            bound += weight * self.table.probability(least, language);
+        }
+        if let Some(model) = &self.model {
+            let probabilities = model.distribution.probabilities();
+            for (rank, _) in probabilities
+                .iter()
+                .enumerate()
+                .filter(|(_, probability)| **probability >= LEAST_PROBABLE_TOKEN)
+            {
+                numbers.extend(model.words.words_of(rank));
+            }
+            // A word has two forms at most, in small letters and as it is spelled.
+            bound = (1.0 - self.weights.lexicon) * 2.0 * LEAST_PROBABLE_TOKEN
+                + self.weights.lexicon * bound;
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut best = Best::new(count);
+        for number in numbers {
+            let number = number as usize;
+            let probability = self.probability(number);
+            if best.admits(probability) {
+                best.add(probability, Found::Listed(number));
+            }
+        }
+        let is_complete = best.entries.len() == count && !best.admits(bound);
+        is_complete.then_some(best)
+    }
+
+    /// Probability of all words of the table.
+    fn mass(&self) -> f32 {
+        match &self.model {
+            None => 1.0,
+            Some(model) => {
+                let predicted = model
+                    .words
+                    .mass(model.index, model.distribution, model.join);
+                (1.0 - self.weights.lexicon) * predicted + self.weights.lexicon
+            }
         }
     }
 

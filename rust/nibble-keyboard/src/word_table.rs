@@ -35,7 +35,12 @@ pub struct WordTable {
     spellings: Vec<(u32, Box<str>)>,
     /// The offensive words, ascending.
     offensive: Vec<u32>,
+    /// For each language its most frequent words, the most frequent first.
+    frequent: Vec<Vec<u32>>,
 }
+
+/// Words that [`WordTable::frequent`] lists.
+const FREQUENT: usize = 128;
 
 impl WordTable {
     /// A table of words of languages `0..languages`, in any order.
@@ -86,6 +91,11 @@ impl WordTable {
                 table.offensive.push(number);
             }
         }
+        table.frequent = table
+            .probabilities
+            .iter()
+            .map(|list| frequent(list))
+            .collect();
         table
     }
 
@@ -170,6 +180,11 @@ impl WordTable {
         self.probabilities.get(language).map_or(&[], Vec::as_slice)
     }
 
+    /// The most frequent words of `language`, the most frequent first: some, or all where there are few.
+    pub fn frequent(&self, language: usize) -> &[u32] {
+        self.frequent.get(language).map_or(&[], Vec::as_slice)
+    }
+
     /// The words that begin with `prefix`, which must be folded.
     pub fn interval(&self, prefix: &str) -> Range<usize> {
         let prefix = prefix.as_bytes();
@@ -193,6 +208,7 @@ impl WordTable {
         self.folded.len()
             + self.ends.len() * (4 + 4 * self.languages())
             + self.offensive.len() * 4
+            + self.frequent.len() * FREQUENT * 4
             + spellings
     }
 
@@ -208,6 +224,18 @@ impl WordTable {
         }
         low
     }
+}
+
+/// The places of the largest of `probabilities`, the largest first.
+fn frequent(probabilities: &[f32]) -> Vec<u32> {
+    let mut ranked: Vec<(f32, u32)> = probabilities.iter().copied().zip(0..).collect();
+    let larger_first = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+    if ranked.len() > FREQUENT {
+        ranked.select_nth_unstable_by(FREQUENT, larger_first);
+        ranked.truncate(FREQUENT);
+    }
+    ranked.sort_by(larger_first);
+    ranked.into_iter().map(|(_, number)| number).collect()
 }
 
 #[cfg(test)]

@@ -127,6 +127,30 @@ fn look_up_equals_constrained_enumeration() {
             .collect();
         by_word.sort_by(|a, b| b.0.total_cmp(&a.0));
 
+        // Before the first letter not every word is looked at.
+        let with_lexicon = Weights::default();
+        for weights in [&only_model, &with_lexicon] {
+            let scorer = Scorer { weights, ..scorer };
+            let mut all: Vec<(f32, &str)> = (0..table.len())
+                .map(|number| (scorer.probability(number), table.folded(number)))
+                .collect();
+            all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+            let found = scorer.completions("", 10);
+            let sum: f32 = all.iter().map(|(probability, _)| probability).sum();
+            assert!(
+                (found.mass - sum).abs() < 1e-3 * sum,
+                "{} {sum}",
+                found.mass
+            );
+            let found: Vec<String> = found
+                .words
+                .iter()
+                .map(|word| word.text.to_lowercase())
+                .collect();
+            let expected: Vec<&str> = all.iter().take(10).map(|(_, word)| *word).collect();
+            assert_eq!(found, expected, "next words after {context:?}");
+        }
+
         for prefix in prefixes(&words) {
             let capital = format!(" {}{}", prefix[..1].to_uppercase(), &prefix[1..]);
             let begins = [

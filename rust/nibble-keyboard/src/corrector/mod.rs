@@ -27,6 +27,8 @@ pub struct Correction {
     /// Natural logarithm of the probability that it was meant and came out as `typed`, in the measure
     /// of the prior.
     pub log_probability: f32,
+    /// The odds from which on it would be made without asking.
+    pub threshold: f32,
     /// Whether that is sure enough to replace what was typed without asking; true for the first
     /// correction at most.
     pub automatic: bool,
@@ -171,6 +173,11 @@ impl Corrector {
             &limits,
         );
 
+        let threshold = match letters.len() {
+            _ if is_known => self.thresholds.known,
+            ..4 => self.thresholds.unknown_short,
+            _ => self.thresholds.unknown,
+        };
         let mut corrections: Vec<Correction> = Vec::new();
         for Close {
             word,
@@ -193,6 +200,7 @@ impl Corrector {
                 word,
                 log_odds,
                 log_probability: log_odds + typed_score,
+                threshold,
                 automatic: false,
                 offensive,
             });
@@ -202,13 +210,8 @@ impl Corrector {
         }
         corrections.retain(|correction| correction.log_odds >= LEAST_LOG_ODDS);
         corrections.sort_by(|a, b| b.log_odds.total_cmp(&a.log_odds));
-        let threshold = match letters.len() {
-            _ if is_known => self.thresholds.known,
-            ..4 => self.thresholds.unknown_short,
-            _ => self.thresholds.unknown,
-        };
         if let Some(best) = corrections.first_mut() {
-            best.automatic = best.log_odds >= threshold && !best.offensive;
+            best.automatic = best.log_odds >= best.threshold && !best.offensive;
         }
         corrections
     }
@@ -248,6 +251,7 @@ impl Corrector {
                     word,
                     log_odds,
                     log_probability: log_odds + typed_score,
+                    threshold: self.thresholds.unknown,
                     automatic: false,
                     offensive,
                 });
