@@ -727,10 +727,15 @@ impl Completer {
 
     /// What may have been meant by the word before the cursor, likeliest first, by all that is known now; for
     /// measurements. [`suggest`](Self::suggest) shows it among the completions.
-    pub fn corrections(&self, context: &EditorContext) -> Vec<Correction> {
+    pub fn corrections(
+        &self,
+        context: &EditorContext,
+        taps: Option<&[(f32, f32)]>,
+    ) -> Vec<Correction> {
         let Some(question) = self.question(context) else {
             return Vec::new();
         };
+        let question = Question { taps, ..question };
         let key = question.boundary.as_ref().map(|(key, _)| *key);
         let lookup = self.scheduler.look_up(key);
         self.corrections_of(&question, &lookup, &self.typing())

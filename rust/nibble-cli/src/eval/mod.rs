@@ -1,5 +1,6 @@
 //! `nibble eval`: measuring the typing engine on text, reproducibly.
 
+mod autocorrect;
 mod measures;
 mod perfect_user;
 mod predictor;
@@ -7,6 +8,10 @@ mod sentences;
 mod shell;
 mod typing;
 
+use serde::{Deserialize, Serialize};
+
+use self::autocorrect::AutocorrectMeasures;
+use self::measures::Measures;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -20,10 +25,20 @@ pub(crate) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     Typing(typing::Arguments),
+    Autocorrect(autocorrect::Arguments),
+}
+
+/// One line of results.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "measure", rename_all = "snake_case")]
+enum Outcome {
+    Typing(Measures),
+    Autocorrect(AutocorrectMeasures),
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     match &arguments.what {
         What::Typing(arguments) => typing::run(arguments, output),
+        What::Autocorrect(arguments) => autocorrect::run(arguments, output),
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn type_sentence(
 ) -> Result<(), Failure> {
     let target: Vec<char> = sentence.chars().collect();
     counts.characters += target.len() as u64;
-    let mut shell = Shell::new(kind, settings.clone(), predictor)?;
+    let mut shell = Shell::new(kind, "", settings.clone(), predictor)?;
     // Where a suggestion was accepted last, and where it turned out that none should have been.
     let mut accepted_at = 0;
     let mut declined = Vec::new();

@@ -15,8 +15,13 @@ use crate::failure::Failure;
 
 /// Answers requests, and counts what that takes.
 pub(crate) trait Predictor {
-    /// Suggestions for a text field, once everything that has a say was heard.
-    fn suggest(&mut self, context: &EditorContext) -> Result<Suggestions, Failure>;
+    /// Suggestions for a text field, once everything that has a say was heard. `taps` says where the letters of
+    /// the begun word were touched, or is empty.
+    fn suggest(
+        &mut self,
+        context: &EditorContext,
+        taps: &[(f32, f32)],
+    ) -> Result<Suggestions, Failure>;
 
     /// What suggestions would be here, where that costs no pass; `None` where it would.
     fn peek(&mut self, context: &EditorContext) -> Result<Option<Suggestions>, Failure>;
@@ -76,9 +81,14 @@ impl Engine {
 }
 
 impl Predictor for Engine {
-    fn suggest(&mut self, context: &EditorContext) -> Result<Suggestions, Failure> {
+    fn suggest(
+        &mut self,
+        context: &EditorContext,
+        taps: &[(f32, f32)],
+    ) -> Result<Suggestions, Failure> {
+        let taps = (!taps.is_empty()).then_some(taps);
         let start = Instant::now();
-        let first = self.completer.suggest(context);
+        let first = self.completer.suggest_tapped(context, taps);
         let elapsed = start.elapsed();
         let position = TextPosition::of(&context.before);
         let is_new = position.join != Join::Unusual
@@ -96,7 +106,10 @@ impl Predictor for Engine {
             self.completer.wait_idle(LONGEST_WAIT);
             return Ok(first);
         }
-        let suggestions = self.completer.wait_fresh(context, LONGEST_WAIT);
+        let mut suggestions = self.completer.wait_fresh(context, LONGEST_WAIT);
+        if taps.is_some() {
+            suggestions = self.completer.suggest_tapped(context, taps);
+        }
         if is_new && suggestions.fresh {
             self.costs.boundary.push(start.elapsed());
         } else if !position.typed.is_empty() {
@@ -169,7 +182,11 @@ impl PerKey {
 }
 
 impl Predictor for PerKey {
-    fn suggest(&mut self, context: &EditorContext) -> Result<Suggestions, Failure> {
+    fn suggest(
+        &mut self,
+        context: &EditorContext,
+        _: &[(f32, f32)],
+    ) -> Result<Suggestions, Failure> {
         let model = self.session.model().clone();
         let position = TextPosition::of(&context.before);
         let typed = position.typed;
@@ -287,7 +304,11 @@ impl External {
 }
 
 impl Predictor for External {
-    fn suggest(&mut self, context: &EditorContext) -> Result<Suggestions, Failure> {
+    fn suggest(
+        &mut self,
+        context: &EditorContext,
+        _: &[(f32, f32)],
+    ) -> Result<Suggestions, Failure> {
         let line = serde_json::json!({
             "before": context.before,
             "after": context.after,
@@ -314,7 +335,7 @@ impl Predictor for External {
     }
 
     fn peek(&mut self, context: &EditorContext) -> Result<Option<Suggestions>, Failure> {
-        self.suggest(context).map(Some)
+        self.suggest(context, &[]).map(Some)
     }
 
     fn notice(&mut self, _: &EngineNotice) -> Result<(), Failure> {

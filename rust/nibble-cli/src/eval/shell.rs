@@ -1,7 +1,7 @@
 //! A keyboard without a screen: the controller, a text field, and whoever answers the controller's requests.
 
 use nibble_keyboard::controller::{
-    Action, Character, Event, Focus, Request, Settings, ShiftState, Strip, TapSuggestion,
+    Action, Character, Event, Focus, Request, Settings, ShiftState, Strip, Tap, TapSuggestion,
     TimedEvent,
 };
 use nibble_keyboard::text_field::Reporting;
@@ -23,21 +23,25 @@ pub(crate) struct Shell {
 }
 
 impl Shell {
-    /// An empty field of this kind, with the focus.
+    /// A field of this kind that has the focus and holds `text`, with the cursor at its end.
     pub(crate) fn new(
         kind: FieldKind,
+        text: &str,
         settings: Settings,
         predictor: &mut dyn Predictor,
     ) -> Result<Shell, Failure> {
         let mut shell = Shell {
             controller: KeyboardController::new(settings),
-            field: TextField::new("", Reporting::default()),
+            field: TextField::new(text, Reporting::default()),
             strip: Strip::default(),
             shift: ShiftState::default(),
             time: 0,
         };
+        let (text, selection) = shell.field.read();
         let focus = Focus {
             kind,
+            text,
+            selection,
             ..Focus::default()
         };
         shell.handle(Event::Focus(focus), predictor)?;
@@ -60,6 +64,16 @@ impl Shell {
         character: char,
         predictor: &mut dyn Predictor,
     ) -> Result<(), Failure> {
+        self.touch(character, None, predictor)
+    }
+
+    /// [`press`](Self::press), where it is known where the finger came down.
+    pub(crate) fn touch(
+        &mut self,
+        character: char,
+        tap: Option<Tap>,
+        predictor: &mut dyn Predictor,
+    ) -> Result<(), Failure> {
         self.time += KEY_MILLISECONDS;
         if character == ' ' {
             return self.handle(Event::Space, predictor);
@@ -68,10 +82,7 @@ impl Shell {
         if character.is_uppercase() && self.shift == ShiftState::Off {
             self.handle(Event::Shift, predictor)?;
         }
-        let key = Character {
-            text: lower,
-            tap: None,
-        };
+        let key = Character { text: lower, tap };
         self.handle(Event::Character(key), predictor)
     }
 
@@ -123,7 +134,9 @@ impl Shell {
         request: &Request,
         predictor: &mut dyn Predictor,
     ) -> Result<Suggestions, Failure> {
-        let suggestions = predictor.suggest(&request.context)?;
+        let taps = request.taps.iter().flatten().map(|tap| (tap.x, tap.y));
+        let taps: Vec<(f32, f32)> = taps.collect();
+        let suggestions = predictor.suggest(&request.context, &taps)?;
         Ok(Suggestions {
             epoch: request.context.epoch,
             ..suggestions

@@ -8,6 +8,7 @@ use nibble::{CancelHandle, Model, Session, SessionOptions, SpecialTokens};
 use nibble_keyboard::controller::Settings;
 use nibble_keyboard::{Completer, FieldKind};
 
+use super::Outcome;
 use super::measures::{Latency, Measures};
 use super::perfect_user::{Counts, type_sentence};
 use super::predictor::{Costs, Engine, External, PerKey, Predictor};
@@ -44,6 +45,14 @@ pub(crate) struct Arguments {
     /// Measure a program that speaks the JSON lines of `nibble suggest --stdio`, too.
     #[arg(long, value_name = "COMMAND")]
     external: Vec<String>,
+
+    /// Part of the lexicons beside the model [default: the engine's].
+    #[arg(long)]
+    lexicon_weight: Option<f32>,
+
+    /// What words of the model keep that no lexicon has [default: the engine's].
+    #[arg(long)]
+    unlisted_weight: Option<f32>,
 
     /// Call this configuration so in the results.
     #[arg(long)]
@@ -96,11 +105,15 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
         true => Some(open_user_model(None)?),
         false => None,
     };
+    let mut options = arguments.typing.options()?;
+    let weights = &mut options.weights;
+    weights.lexicon = arguments.lexicon_weight.unwrap_or(weights.lexicon);
+    weights.unlisted = arguments.unlisted_weight.unwrap_or(weights.unlisted);
     let completer = Completer::new(
         model.clone(),
         arguments.typing.open_lexicons(output)?,
         user,
-        arguments.typing.options()?,
+        options,
     );
     let mut engine = Engine::new(completer, arguments.user_model, arguments.typing.look_ahead);
     let (mut measures, costs) = run.measure(&name, &mut engine)?;
@@ -111,7 +124,9 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
     results.push(measures);
 
     if output.is_json() {
-        return results.iter().try_for_each(|result| output.object(result));
+        return results
+            .into_iter()
+            .try_for_each(|result| output.object(&Outcome::Typing(result)));
     }
     output.line(table(&results))
 }

@@ -51,9 +51,9 @@ impl Default for Thresholds {
     /// Set so that at most 0.3 % of the correct words of the tuning text are changed.
     fn default() -> Thresholds {
         Thresholds {
-            known: 4.0,
+            known: 2.5,
             unknown: 1.0,
-            unknown_short: 0.0,
+            unknown_short: 2.5,
         }
     }
 }
@@ -100,7 +100,7 @@ const UNKNOWN: f32 = -10.0;
 const UNKNOWN_PER_LETTER: f32 = -1.4;
 const UNKNOWN_LETTERS: usize = 7;
 /// What a capital that no sentence asks for adds: the word is likely to be a name.
-const NAME: f32 = 3.0;
+const NAME: f32 = 5.0;
 
 impl Corrector {
     /// A corrector for words typed on `layout`.
@@ -131,6 +131,10 @@ impl Corrector {
         if !is_correctable(typed) || (request.is_protected)(typed) {
             return Vec::new();
         }
+        let is_initial = typed.chars().count() == 1 && starts_with_capital(typed);
+        if is_initial && !request.is_sentence_start {
+            return Vec::new();
+        }
         let folded = fold(typed);
         let letters: Vec<char> = folded.chars().collect();
         let lexicons_by_weight: Vec<(&Lexicon, f32)> = lexicons.weighted(weights).collect();
@@ -152,7 +156,6 @@ impl Corrector {
         };
         let limits = Limits {
             max_edits: match letters.len() {
-                1 => 0,
                 length if length < TWO_EDITS_FROM => 1,
                 _ => 2,
             },
@@ -186,6 +189,10 @@ impl Corrector {
             ..
         } in close
         {
+            // A letter alone is a slip for another letter alone, or is meant.
+            if letters.len() == 1 && word.chars().count() > 1 {
+                continue;
+            }
             let log_odds = if fold(&word) == folded {
                 // The word itself: at most its capitals are wrong.
                 if word == typed || capitalize(&word) == typed {
@@ -279,16 +286,28 @@ fn is_correctable(typed: &str) -> bool {
         .all(|c| c.is_alphabetic() || matches!(c, '\'' | '’' | '-'))
         && typed.chars().any(char::is_alphabetic);
     let capitals_inside = typed.chars().skip(1).any(char::is_uppercase);
-    is_word && !capitals_inside && letters <= MAX_LETTERS
+    is_word && !capitals_inside && letters <= MAX_LETTERS && !is_drawn_out(typed)
 }
 
-/// Whether `folded` is made of known words: a possessive, or words joined by hyphens.
+/// Whether a letter stands three times in a row, as in `sooo`: no finger does that by mistake.
+fn is_drawn_out(typed: &str) -> bool {
+    let folded: Vec<char> = fold(typed).chars().collect();
+    folded
+        .windows(3)
+        .any(|run| run.iter().all(|letter| Some(letter) == run.first()))
+}
+
+/// Whether `folded` is made of known words: a possessive, words joined by hyphens, or an `-ing` form without its
+/// `g`.
 fn is_derived(folded: &str, lexicons: &Lexicons, weights: &LanguageWeights) -> bool {
     let is_known = |word: &str| lexicons.log_frequency(word, weights).is_some();
     let stem = folded
         .strip_suffix("'s")
         .or_else(|| folded.strip_suffix("s'"));
     if stem.is_some_and(is_known) {
+        return true;
+    }
+    if folded.ends_with("in") && folded.chars().count() > 4 && is_known(&format!("{folded}g")) {
         return true;
     }
     folded.contains('-') && folded.split('-').all(is_known)
