@@ -289,10 +289,13 @@ impl Typist {
     /// The word, with a letter of a neighbouring key at times.
     fn slipped(&mut self, meant: &str) -> Vec<(char, Option<Tap>)> {
         let mut letters: Vec<char> = meant.chars().collect();
-        let at = (self.random.next() % letters.len().max(1) as u64) as usize;
+        let places = || (0..).zip(meant.chars()).filter(|(_, c)| c.is_alphabetic());
+        let nth = self.random.next() % places().count().max(1) as u64;
+        let at = places().nth(nth as usize).map_or(0, |(at, _)| at);
         let slips = self.random.uniform() < SLIPS;
         let pick = self.random.next();
         if let Some(letter) = letters.get_mut(at).filter(|_| slips) {
+            let is_capital = letter.is_uppercase();
             let near: Vec<char> = self
                 .layout
                 .letters()
@@ -302,7 +305,8 @@ impl Typist {
                 })
                 .collect();
             if let Some(&other) = near.get((pick % near.len().max(1) as u64) as usize) {
-                *letter = other;
+                let capital = other.to_uppercase().next().filter(|_| is_capital);
+                *letter = capital.unwrap_or(other);
             }
         }
         letters.into_iter().map(|letter| (letter, None)).collect()
@@ -321,7 +325,10 @@ impl Typist {
             };
             let key = self.layout.key_at(tap.x, tap.y);
             match key.map(|key| key.action) {
-                Some(KeyAction::Char(hit)) if hit.is_alphabetic() => (hit, Some(tap)),
+                Some(KeyAction::Char(hit)) if hit.is_alphabetic() => {
+                    let capital = hit.to_uppercase().next().filter(|_| letter.is_uppercase());
+                    (capital.unwrap_or(hit), Some(tap))
+                }
                 _ => (letter, Some(tap)),
             }
         };

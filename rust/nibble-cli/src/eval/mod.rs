@@ -3,7 +3,9 @@
 mod autocorrect;
 mod measures;
 mod perfect_user;
+mod plots;
 mod predictor;
+mod report;
 mod sentences;
 mod shell;
 mod typing;
@@ -26,6 +28,7 @@ pub(crate) struct Arguments {
 enum What {
     Typing(typing::Arguments),
     Autocorrect(autocorrect::Arguments),
+    Report(report::Arguments),
 }
 
 /// One line of results.
@@ -40,5 +43,6 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
     match &arguments.what {
         What::Typing(arguments) => typing::run(arguments, output),
         What::Autocorrect(arguments) => autocorrect::run(arguments, output),
+        What::Report(arguments) => report::run(arguments, output),
     }
 }

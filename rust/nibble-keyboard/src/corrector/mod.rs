@@ -53,7 +53,7 @@ impl Default for Thresholds {
         Thresholds {
             known: 2.5,
             unknown: 1.0,
-            unknown_short: 2.5,
+            unknown_short: 1.0,
         }
     }
 }
@@ -81,6 +81,8 @@ pub struct Corrector {
 
 /// Longest word that is corrected, in letters.
 const MAX_LETTERS: usize = 32;
+/// Words in capitals are corrected from this length on.
+const SHOUTED_FROM: usize = 5;
 /// Words from this length on may have two slips.
 const TWO_EDITS_FROM: usize = 5;
 /// Words that the prior is asked about.
@@ -91,7 +93,7 @@ const SLACK: f32 = 8.0;
 const MAX_STATES: usize = 3_000;
 /// Corrections worth offering are no less likely than this against what was typed.
 const LEAST_LOG_ODDS: f32 = -1.0;
-/// Log odds of the usual spelling over one that differs from it only in case.
+/// Log odds that are given to the usual spelling over one that differs from it only in case.
 const CASE_LOG_ODDS: f32 = 8.0;
 /// Logarithm of the probability that a word is none of the lexicon's and begins as it does, and
 /// what each of its first letters adds. Later letters add nothing: a long unknown word is as likely
@@ -182,6 +184,7 @@ impl Corrector {
             _ => self.thresholds.unknown,
         };
         let mut corrections: Vec<Correction> = Vec::new();
+        let mut usual_case = None;
         for Close {
             word,
             offensive,
@@ -193,15 +196,13 @@ impl Corrector {
             if letters.len() == 1 && word.chars().count() > 1 {
                 continue;
             }
-            let log_odds = if fold(&word) == folded {
+            if fold(&word) == folded {
                 // The word itself: at most its capitals are wrong.
-                if word == typed || capitalize(&word) == typed {
-                    continue;
-                }
-                CASE_LOG_ODDS
-            } else {
-                (request.prior)(&word) - channel_cost - typed_score
-            };
+                usual_case = (word != typed && capitalize(&word) != typed)
+                    .then(|| (capitalize_like(typed, word), offensive));
+                continue;
+            }
+            let log_odds = (request.prior)(&word) - channel_cost - typed_score;
             let word = capitalize_like(typed, word);
             corrections.push(Correction {
                 word,
@@ -219,6 +220,20 @@ impl Corrector {
         corrections.sort_by(|a, b| b.log_odds.total_cmp(&a.log_odds));
         if let Some(best) = corrections.first_mut() {
             best.automatic = best.log_odds >= best.threshold && !best.offensive;
+        }
+        // Its capitals are only worth mending where no other word was meant.
+        if let Some((word, offensive)) = usual_case
+            && !corrections.first().is_some_and(|best| best.automatic)
+        {
+            let correction = Correction {
+                word,
+                log_odds: CASE_LOG_ODDS,
+                log_probability: typed_score,
+                threshold: 0.0,
+                automatic: !offensive,
+                offensive,
+            };
+            corrections.insert(0, correction);
         }
         corrections
     }
@@ -285,8 +300,15 @@ fn is_correctable(typed: &str) -> bool {
         .chars()
         .all(|c| c.is_alphabetic() || matches!(c, '\'' | '’' | '-'))
         && typed.chars().any(char::is_alphabetic);
-    let capitals_inside = typed.chars().skip(1).any(char::is_uppercase);
+    let capitals_inside = typed.chars().skip(1).any(char::is_uppercase) && !is_shouted(typed);
     is_word && !capitals_inside && letters <= MAX_LETTERS && !is_drawn_out(typed)
+}
+
+/// Whether `typed` is a word in capitals; short ones are taken for abbreviations.
+fn is_shouted(typed: &str) -> bool {
+    typed.chars().count() >= SHOUTED_FROM
+        && typed.chars().any(char::is_uppercase)
+        && !typed.chars().any(char::is_lowercase)
 }
 
 /// Whether a letter stands three times in a row, as in `sooo`: no finger does that by mistake.
@@ -321,9 +343,11 @@ fn is_above_the_space(letter: char) -> bool {
     )
 }
 
-/// `word` with a capital where `typed` has one.
+/// `word` with a capital where `typed` has one, and in capitals where that is.
 fn capitalize_like(typed: &str, word: String) -> String {
-    if starts_with_capital(typed) {
+    if is_shouted(typed) {
+        word.to_uppercase()
+    } else if starts_with_capital(typed) {
         capitalize(&word)
     } else {
         word
