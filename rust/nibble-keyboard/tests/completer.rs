@@ -411,6 +411,7 @@ fn words_of_several_tokens_are_found_on_request() {
     assert!(
         texts(&answer)
             .iter()
+            .take(3)
             .all(|word| word.to_lowercase().starts_with("ri")),
         "{answer:?}"
     );

@@ -128,7 +128,10 @@ fn look_up_equals_constrained_enumeration() {
         by_word.sort_by(|a, b| b.0.total_cmp(&a.0));
 
         // Before the first letter not every word is looked at.
-        let with_lexicon = Weights::default();
+        let with_lexicon = Weights {
+            unlisted: 0.0,
+            ..Weights::default()
+        };
         for weights in [&only_model, &with_lexicon] {
             let scorer = Scorer { weights, ..scorer };
             let mut all: Vec<(f32, &str)> = (0..table.len())

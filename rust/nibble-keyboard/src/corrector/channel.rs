@@ -3,7 +3,7 @@
 //! All costs are negative log probabilities in nats, relative to typing the letter rightly. Their
 //! order follows what slips of fingers on glass are like: neighbouring keys, swapped and doubled
 //! letters are common, far keys are not; marks that take another page or a long press are left out
-//! on purpose. Their sizes were set on the tuning half of `scripts/measure-autocorrect`.
+//! on purpose. Their sizes were set on the tuning half of `nibble eval autocorrect`.
 
 use std::collections::HashMap;
 
@@ -60,7 +60,7 @@ pub(super) struct KeyCosts {
     substitution: Vec<f32>,
 }
 
-fn is_vowel(letter: char) -> bool {
+pub(super) fn is_vowel(letter: char) -> bool {
     matches!(
         letter,
         'a' | 'e' | 'i' | 'o' | 'u' | 'y' | 'а' | 'е' | 'и' | 'о' | 'у' | 'ы' | 'э'

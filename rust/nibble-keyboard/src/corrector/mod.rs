@@ -101,6 +101,10 @@ const CASE_LOG_ODDS: f32 = 8.0;
 const UNKNOWN: f32 = -10.0;
 const UNKNOWN_PER_LETTER: f32 = -1.4;
 const UNKNOWN_LETTERS: usize = 7;
+/// Logarithm of the probability of a letter of a word, by those before it, as it usually is.
+const USUAL_SPELLING: f32 = -2.4;
+/// What is added where spelling is known, and offsets how slips are spelled on average.
+const SPELLED_LIKE_A_SLIP: f32 = 2.0;
 /// What a capital that no sentence asks for adds: the word is likely to be a name.
 const NAME: f32 = 5.0;
 
@@ -148,8 +152,17 @@ impl Corrector {
             None if is_known => UNKNOWN,
             None => {
                 let told = letters.len().min(UNKNOWN_LETTERS) as f32;
+                // How much more its spelling is that of a word than slips are usually spelled.
+                let spelled = match lexicons.spelling_log_probability(&folded) {
+                    Some(spelling) => {
+                        let each = spelling / (letters.len() + 1) as f32;
+                        SPELLED_LIKE_A_SLIP + told * (each - USUAL_SPELLING)
+                    }
+                    None => 0.0,
+                };
                 let is_name = !request.is_sentence_start && starts_with_capital(typed);
-                UNKNOWN + UNKNOWN_PER_LETTER * told + if is_name { NAME } else { 0.0 }
+                let name = if is_name { NAME } else { 0.0 };
+                UNKNOWN + UNKNOWN_PER_LETTER * told + spelled + name
             }
         };
         let typed_cost = match lexicons.log_frequency(&folded, weights) {
@@ -311,12 +324,15 @@ fn is_shouted(typed: &str) -> bool {
         && !typed.chars().any(char::is_lowercase)
 }
 
-/// Whether a letter stands three times in a row, as in `sooo`: no finger does that by mistake.
+/// Whether a vowel or the last letter stands three times in a row, as in `sooo` and `yesss`: no finger does that
+/// by mistake.
 fn is_drawn_out(typed: &str) -> bool {
     let folded: Vec<char> = fold(typed).chars().collect();
-    folded
-        .windows(3)
-        .any(|run| run.iter().all(|letter| Some(letter) == run.first()))
+    let last = folded.last().copied();
+    folded.windows(3).any(|run| match run {
+        [a, b, c] => a == b && b == c && (channel::is_vowel(*a) || Some(*a) == last),
+        _ => false,
+    })
 }
 
 /// Whether `folded` is made of known words: a possessive, words joined by hyphens, or an `-ing` form without its

@@ -117,6 +117,7 @@ fn capitals_follow_the_word_and_the_typing() {
     assert_eq!(corrected("monday"), "Monday");
     assert_eq!(corrected("mondat"), "Monday");
     assert_eq!(corrected("Housr"), "House");
+    assert_eq!(corrected("HOUSR"), "HOUSE");
     assert_eq!(corrected("Dont"), "Don't");
     assert_eq!(corrected("anna"), "Anna");
     assert_eq!(corrected("Monday"), "Monday");
@@ -132,7 +133,10 @@ fn what_may_be_no_word_is_left_alone() {
         "a@teh.de",
         "teH",
         "TEH",
-        "HOUSR",
+        "HOUS",
+        "sooo",
+        "noooon",
+        "yesss",
         "iHouse",
         "teh_",
         "#teh",

@@ -126,6 +126,15 @@ impl Lexicons {
         (share > 0.0).then(|| share.ln())
     }
 
+    /// The largest of [`Lexicon::spelling_log_probability`].
+    pub fn spelling_log_probability(&self, word: &str) -> Option<f32> {
+        let spellings = self
+            .lexicons
+            .iter()
+            .filter_map(|lexicon| lexicon.spelling_log_probability(word));
+        spellings.reduce(f32::max)
+    }
+
     /// The usual spelling of `word` in the language that it most likely is of.
     pub fn canonical<'a>(
         &'a self,

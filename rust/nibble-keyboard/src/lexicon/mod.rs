@@ -10,9 +10,11 @@ mod error;
 mod format;
 mod graph;
 mod mixture;
+mod spelling;
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::OnceLock;
 
 pub use build::{Entry, build, read_word_list};
 pub use completion::Completion;
@@ -25,6 +27,10 @@ use crate::text::{capitalize, fold};
 use format::{Header, IrregularSpellings, Spelling, Value};
 pub(crate) use graph::Place;
 use graph::WordGraph;
+use spelling::SpellingModel;
+
+/// Words from which on it can be told how a language is spelled.
+const SPELLING_WORDS: usize = 2_000;
 
 /// The words of one language.
 ///
@@ -33,6 +39,8 @@ pub struct Lexicon {
     language: String,
     graph: WordGraph,
     irregular: IrregularSpellings,
+    /// Made when it is first asked for.
+    spelling: OnceLock<SpellingModel>,
 }
 
 impl Lexicon {
@@ -74,6 +82,7 @@ impl Lexicon {
             language: header.language,
             graph,
             irregular,
+            spelling: OnceLock::new(),
         })
     }
 
@@ -112,6 +121,17 @@ impl Lexicon {
     /// Whether `word` is known to offend. It may be typed, and is not to be suggested.
     pub fn is_offensive(&self, word: &str) -> bool {
         self.value(&fold(word)).is_some_and(|value| value.offensive)
+    }
+
+    /// Natural logarithm of the probability that a word of the language is spelled like `word`, by its letters
+    /// alone; `None` where there are too few words to tell. The first call reads all words, some tens of
+    /// milliseconds.
+    pub fn spelling_log_probability(&self, word: &str) -> Option<f32> {
+        if self.len() < SPELLING_WORDS {
+            return None;
+        }
+        let model = self.spelling.get_or_init(|| SpellingModel::new(self));
+        Some(model.log_probability(&fold(word)))
     }
 
     /// Calls `visit` with every word, in the order of the folded forms: its folded form, its usual
