@@ -3,9 +3,10 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use nibble::backend::Scratch;
+use nibble::backend::{HeadRows, Scratch, SequenceInput};
 use nibble::{
-    CancelHandle, KvFormat, Model, Result, Session, SessionOptions, SpecialTokens, Tokenizer,
+    CancelHandle, KvCache, KvFormat, Model, Result, Session, SessionOptions, SpecialTokens,
+    Tokenizer,
 };
 
 use crate::boundary::{BoundaryKey, Distribution};
@@ -184,6 +185,61 @@ impl BoundaryModel {
                 Err(error)
             }
         }
+    }
+
+    /// What the model expects after each of `boundaries`, in one pass over those that go on from the text before;
+    /// the others are left out. Where none does, the first is read by itself.
+    ///
+    /// # Errors
+    /// Those of [`Session::prefill`].
+    pub(crate) fn look_ahead(
+        &mut self,
+        boundaries: Vec<(BoundaryKey, BoundaryText)>,
+        cancel: &CancelHandle,
+        passes: &mut Passes,
+    ) -> Result<Vec<(BoundaryKey, Distribution)>> {
+        let mut ahead: Vec<(BoundaryKey, Vec<u32>)> = Vec::new();
+        for (key, text) in &boundaries {
+            let tokens = self.tokens(text)?;
+            match tokens.strip_prefix(self.session.tokens()) {
+                Some(rest) if !rest.is_empty() => ahead.push((*key, rest.to_vec())),
+                _ => {}
+            }
+        }
+        if self.session.tokens().is_empty() || ahead.is_empty() {
+            let Some((key, text)) = boundaries.into_iter().next() else {
+                return Ok(Vec::new());
+            };
+            return Ok(vec![(key, self.distribution(&text, cancel, passes)?)]);
+        }
+        let model = self.session.model();
+        let precision = self.session.options().precision;
+        let precision = precision.unwrap_or_else(|| model.default_precision());
+        let mut caches: Vec<KvCache> = ahead.iter().map(|_| self.session.cache().fork()).collect();
+        let heads: Vec<[(usize, HeadRows<'_>); 1]> = ahead
+            .iter()
+            .map(|(_, tokens)| [(tokens.len() - 1, HeadRows::All)])
+            .collect();
+        let mut sequences: Vec<SequenceInput<'_>> = caches
+            .iter_mut()
+            .zip(&ahead)
+            .zip(&heads)
+            .map(|((cache, (_, tokens)), heads)| SequenceInput {
+                cache,
+                tokens,
+                heads,
+            })
+            .collect();
+        let scratch = self.batches.get_or_insert_default();
+        passes.calls += 1;
+        model
+            .backend()
+            .forward(&mut sequences, precision, scratch, cancel.flag())?;
+        let found = ahead.iter().enumerate().map(|(request, (key, _))| {
+            let logits = scratch.logits(request).unwrap_or_default();
+            (*key, Distribution::new(&self.index, logits))
+        });
+        Ok(found.collect())
     }
 
     /// The best words of several tokens at the boundary `text`, where `distribution` is expected.

@@ -17,7 +17,7 @@ use crate::ghost::PhraseStart;
 use crate::lexicon::{LanguageWeights, Lexicons};
 use crate::position::{Join, TextPosition, word_ranges, words};
 use crate::primer::Primers;
-use crate::scheduler::{Lookup, ModelState, Purpose, Scheduler, Stats, Work};
+use crate::scheduler::{Lookup, ModelState, Scheduler, Stats, Work};
 use crate::scorer::{Completions, ModelEvidence, ScoredWord, Scorer, UserEvidence, Weights};
 use crate::suggestion::{EditorContext, Suggestion, SuggestionKind, Suggestions};
 use crate::text::fold;
@@ -109,6 +109,14 @@ struct Typing {
     /// Words that were learned when they were accepted, folded, until they are committed as well.
     accepted: Vec<String>,
     phrase: Option<ShownPhrase>,
+    shown: ShownWords,
+}
+
+/// The words that were suggested at one boundary, folded, each with the letters that were typed then.
+#[derive(Default)]
+struct ShownWords {
+    boundary: Option<BoundaryKey>,
+    words: Vec<(usize, String)>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -168,6 +176,7 @@ impl Completer {
                 next: None,
                 accepted: Vec::new(),
                 phrase: None,
+                shown: ShownWords::default(),
             }),
         };
         if model.is_some() {
@@ -426,11 +435,7 @@ impl Completer {
             ..EditorContext::default()
         };
         if let Some((key, text)) = self.question(&empty).and_then(|question| question.boundary) {
-            self.scheduler.post(Work::Boundary {
-                key,
-                text,
-                purpose: Purpose::Needed,
-            });
+            self.scheduler.post(Work::Boundary { key, text });
         }
     }
 
@@ -518,11 +523,7 @@ impl Completer {
         let fresh = lookup.distribution.is_some();
         let boundary = question.boundary.clone().filter(|_| !fresh);
         if let Some((key, text)) = boundary.or_else(|| self.boundary_after_comma(question)) {
-            self.scheduler.post(Work::Boundary {
-                key,
-                text,
-                purpose: Purpose::Needed,
-            });
+            self.scheduler.post(Work::Boundary { key, text });
         }
 
         let mut typing = self.typing();
@@ -554,7 +555,7 @@ impl Completer {
         items.extend(automatic);
 
         if fresh && self.options.look_ahead {
-            self.look_ahead(question, &completions, items.first());
+            self.look_ahead(question, &completions, &items);
         }
         Suggestions {
             epoch: context.epoch,
@@ -854,38 +855,61 @@ impl Completer {
         });
     }
 
-    /// Reads on after the word that is probably being typed.
-    fn look_ahead(
-        &self,
-        question: &Question<'_>,
-        completions: &Completions,
-        best: Option<&Suggestion>,
-    ) {
+    /// Reads on after the words that one of which is probably being typed, all in one pass. Words that were
+    /// shown before and passed over are not it.
+    fn look_ahead(&self, question: &Question<'_>, completions: &Completions, items: &[Suggestion]) {
         let typed = question.position.typed;
-        let as_typed = completions.typed / completions.mass;
-        let word = match best {
-            Some(best) if best.score.exp() > as_typed => {
-                if best.score.exp() < self.options.look_ahead_threshold {
-                    return;
-                }
-                best.text.as_str()
+        let letters = typed.chars().count();
+        let boundary = question.boundary.as_ref().map(|(key, _)| *key);
+        let mut words: Vec<&str> = Vec::new();
+        let (mut passed_over, mut probability) = (0.0, 0.0);
+        {
+            let shown = &mut self.typing().shown;
+            if shown.boundary != boundary {
+                shown.boundary = boundary;
+                shown.words.clear();
             }
-            _ if as_typed >= self.options.look_ahead_threshold => typed,
-            _ => return,
-        };
+            shown.words.retain(|(typed, _)| *typed <= letters);
+            let is_earlier = |word: &str| {
+                let word = fold(word);
+                let mut shown = shown.words.iter();
+                shown.any(|(typed, other)| *typed < letters && *other == word)
+            };
+            for word in &completions.words {
+                if is_earlier(&word.text) {
+                    passed_over += word.probability / completions.mass;
+                }
+            }
+            for item in items.iter().filter(|item| item.replace == letters) {
+                if !is_earlier(&item.text) {
+                    probability += item.score.exp();
+                    words.push(&item.text);
+                }
+            }
+            let new = items.iter().map(|item| (letters, fold(&item.text)));
+            shown.words.extend(new);
+        }
+        if !typed.is_empty() {
+            probability += completions.typed / completions.mass;
+            words.push(typed);
+        }
+        if probability / (1.0 - passed_over).max(0.05) < self.options.look_ahead_threshold {
+            return;
+        }
         let before = &question.context.before;
         let head = before.get(..before.len() - typed.len()).unwrap_or_default();
-        let ahead = EditorContext {
-            before: format!("{head}{word} "),
-            field: question.context.field,
-            ..EditorContext::default()
-        };
-        if let Some((key, text)) = self.question(&ahead).and_then(|question| question.boundary) {
-            self.scheduler.post(Work::Boundary {
-                key,
-                text,
-                purpose: Purpose::Speculative,
-            });
+        let boundaries = words.into_iter().filter_map(|word| {
+            let ahead = EditorContext {
+                before: format!("{head}{word} "),
+                field: question.context.field,
+                ..EditorContext::default()
+            };
+            let boundary = self.question(&ahead)?.boundary?;
+            (!self.scheduler.knows(boundary.0)).then_some(boundary)
+        });
+        let boundaries: Vec<_> = boundaries.collect();
+        if !boundaries.is_empty() {
+            self.scheduler.post(Work::LookAhead { boundaries });
         }
     }
 }
@@ -900,6 +924,7 @@ impl Typing {
         self.next = None;
         self.accepted.clear();
         self.phrase = None;
+        self.shown = ShownWords::default();
     }
 }
 

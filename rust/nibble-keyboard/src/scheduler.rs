@@ -26,22 +26,17 @@ pub(crate) struct ModelView {
     pub(crate) words: ModelWords,
 }
 
-/// Why a pass is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// The cursor is at this boundary or inside the word after it.
-    Needed,
-    /// The word that is being typed will probably end in this boundary.
-    Speculative,
-}
-
 /// Work for the model.
 #[derive(Debug)]
 pub(crate) enum Work {
+    /// The cursor is at this boundary or inside the word after it.
     Boundary {
         key: BoundaryKey,
         text: BoundaryText,
-        purpose: Purpose,
+    },
+    /// The word that is being typed will probably end in one of these boundaries.
+    LookAhead {
+        boundaries: Vec<(BoundaryKey, BoundaryText)>,
     },
     Phrase {
         key: BoundaryKey,
@@ -59,25 +54,30 @@ impl Work {
     fn id(&self) -> WorkId {
         match self {
             Work::Boundary { key, .. } => WorkId::Boundary(*key),
+            Work::LookAhead { .. } => WorkId::LookAhead,
             Work::Phrase { key, .. } => WorkId::Phrase(*key),
             Work::Expansion { key, .. } => WorkId::Expansion(*key),
         }
     }
 
     fn is_needed(&self) -> bool {
-        matches!(
-            self,
-            Work::Boundary {
-                purpose: Purpose::Needed,
-                ..
-            }
-        )
+        matches!(self, Work::Boundary { .. })
+    }
+
+    /// The boundaries that it makes known.
+    fn boundaries(&self) -> Vec<BoundaryKey> {
+        match self {
+            Work::Boundary { key, .. } => vec![*key],
+            Work::LookAhead { boundaries } => boundaries.iter().map(|(key, _)| *key).collect(),
+            Work::Phrase { .. } | Work::Expansion { .. } => Vec::new(),
+        }
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WorkId {
     Boundary(BoundaryKey),
+    LookAhead,
     Phrase(BoundaryKey),
     Expansion(BoundaryKey),
 }
@@ -127,8 +127,11 @@ pub struct Stats {
 #[derive(Debug)]
 struct Running {
     id: WorkId,
+    /// The boundaries that it makes known.
+    boundaries: Vec<BoundaryKey>,
     cancel: CancelHandle,
-    purpose: Option<Purpose>,
+    /// Whether somebody waits for it.
+    needed: bool,
 }
 
 #[derive(Debug)]
@@ -295,6 +298,7 @@ impl Scheduler {
         let id = work.id();
         let known = match id {
             WorkId::Boundary(key) => state.cache.contains(key),
+            WorkId::LookAhead => false,
             WorkId::Phrase(key) => state
                 .phrase
                 .as_ref()
@@ -316,9 +320,14 @@ impl Scheduler {
             }
             return;
         }
+        let boundaries = work.boundaries();
         match &mut state.running {
-            Some(running) if running.id == id => {
-                running.purpose = Some(Purpose::Needed);
+            Some(running)
+                if boundaries
+                    .iter()
+                    .all(|key| running.boundaries.contains(key)) =>
+            {
+                running.needed = true;
                 state.mailbox = None;
             }
             running => {
@@ -335,12 +344,10 @@ impl Scheduler {
     /// Waits until the boundary `key` is known, is no longer being worked on, or `deadline` has passed.
     pub(crate) fn wait(&self, key: BoundaryKey, deadline: Instant) {
         self.wait_while(deadline, |state| {
-            let id = WorkId::Boundary(key);
-            let waiting = state.mailbox.as_ref().is_some_and(|work| work.id() == id);
-            let running = state
-                .running
-                .as_ref()
-                .is_some_and(|running| running.id == id);
+            let waits = |work: &Work| work.boundaries().contains(&key);
+            let waiting = state.mailbox.as_ref().is_some_and(waits);
+            let runs = |running: &Running| running.boundaries.contains(&key);
+            let running = state.running.as_ref().is_some_and(runs);
             !state.cache.contains(key) && (waiting || running)
         });
     }
@@ -452,7 +459,7 @@ enum Order {
 }
 
 enum Outcome {
-    Boundary(BoundaryKey, Distribution),
+    Boundaries(Vec<(BoundaryKey, Distribution)>),
     Phrase(BoundaryKey, Option<Phrase>),
     Expansion(BoundaryKey, Expansion),
 }
@@ -493,15 +500,11 @@ impl Worker {
             }
             if let Some(work) = state.mailbox.take() {
                 let cancel = CancelHandle::new();
-                let purpose = match &work {
-                    Work::Boundary { purpose, .. } => Some(*purpose),
-                    Work::Phrase { .. } | Work::Expansion { .. } => None,
-                };
-                let id = work.id();
                 state.running = Some(Running {
-                    id,
+                    id: work.id(),
+                    boundaries: work.boundaries(),
                     cancel: cancel.clone(),
-                    purpose,
+                    needed: work.is_needed(),
                 });
                 return Order::Run(work, cancel, state.generation);
             }
@@ -568,12 +571,10 @@ impl Worker {
         let mut state = self.shared.lock();
         let running = state.running.take();
         state.stats.passes += passes.calls;
-        match running.map(|running| (running.id, running.purpose)) {
+        match running.map(|running| (running.id, running.needed)) {
             Some((WorkId::Phrase(_), _)) => state.stats.phrase_passes += passes.calls,
             Some((WorkId::Expansion(_), _)) => state.stats.expansion_passes += passes.calls,
-            Some((_, Some(Purpose::Speculative))) => {
-                state.stats.speculative_passes += passes.calls;
-            }
+            Some((WorkId::LookAhead, false)) => state.stats.speculative_passes += passes.calls,
             _ => {}
         }
         match result {
@@ -584,9 +585,11 @@ impl Worker {
                 }
                 match outcome {
                     _ if state.generation != generation => {}
-                    Outcome::Boundary(key, distribution) => {
-                        let bytes = distribution.size_bytes();
-                        state.cache.insert(key, bytes, Arc::new(distribution));
+                    Outcome::Boundaries(found) => {
+                        for (key, distribution) in found {
+                            let bytes = distribution.size_bytes();
+                            state.cache.insert(key, bytes, Arc::new(distribution));
+                        }
                     }
                     Outcome::Phrase(key, phrase) => state.phrase = Some((key, phrase)),
                     Outcome::Expansion(key, expansion) => {
@@ -632,9 +635,12 @@ impl Loaded {
             )?),
         };
         match work {
-            Work::Boundary { key, text, .. } => Ok(Outcome::Boundary(
-                key,
-                session.distribution(&text, cancel, passes)?,
+            Work::Boundary { key, text } => {
+                let distribution = session.distribution(&text, cancel, passes)?;
+                Ok(Outcome::Boundaries(vec![(key, distribution)]))
+            }
+            Work::LookAhead { boundaries } => Ok(Outcome::Boundaries(
+                session.look_ahead(boundaries, cancel, passes)?,
             )),
             Work::Phrase { key, start } => Ok(Outcome::Phrase(
                 key,
@@ -683,7 +689,18 @@ mod tests {
         scheduler
     }
 
-    fn boundary(key: u64, words: usize, purpose: Purpose) -> Work {
+    fn boundary(key: u64, words: usize) -> Work {
+        let (key, text) = text(key, words);
+        Work::Boundary { key, text }
+    }
+
+    fn look_ahead(key: u64, words: usize) -> Work {
+        Work::LookAhead {
+            boundaries: vec![text(key, words)],
+        }
+    }
+
+    fn text(key: u64, words: usize) -> (BoundaryKey, BoundaryText) {
         let window = "some more of it ".repeat(words / 4 + 1);
         let text = BoundaryText {
             primer: "".into(),
@@ -691,26 +708,22 @@ mod tests {
             window: format!("{key} {window}"),
             join: Join::Space,
         };
-        Work::Boundary {
-            key: BoundaryKey(key),
-            text,
-            purpose,
-        }
+        (BoundaryKey(key), text)
     }
 
     /// Waits until the worker is at it; whether it was met there.
     fn meet_at_work(scheduler: &Scheduler, key: u64) -> bool {
-        let id = WorkId::Boundary(BoundaryKey(key));
+        let key = BoundaryKey(key);
         loop {
             let state = scheduler.shared.lock();
             if state
                 .running
                 .as_ref()
-                .is_some_and(|running| running.id == id)
+                .is_some_and(|running| running.boundaries.contains(&key))
             {
                 return true;
             }
-            if state.cache.contains(BoundaryKey(key)) {
+            if state.cache.contains(key) {
                 return false;
             }
             drop(state);
@@ -729,13 +742,13 @@ mod tests {
     #[test]
     fn newer_work_aborts_what_runs_and_replaces_what_waits() {
         let scheduler = scheduler();
-        scheduler.post(boundary(1, 150, Purpose::Needed));
+        scheduler.post(boundary(1, 150));
         assert!(
             meet_at_work(&scheduler, 1),
             "a pass of 150 words takes a while"
         );
-        scheduler.post(boundary(2, 150, Purpose::Needed));
-        scheduler.post(boundary(3, 4, Purpose::Needed));
+        scheduler.post(boundary(2, 150));
+        scheduler.post(boundary(3, 4));
         wait(&scheduler, 3);
         assert!(knows(&scheduler, 3));
         assert!(!knows(&scheduler, 1) && !knows(&scheduler, 2));
@@ -743,9 +756,9 @@ mod tests {
         assert_eq!((stats.aborted, stats.failed), (1, 0));
 
         // The same work again goes on instead.
-        scheduler.post(boundary(4, 150, Purpose::Needed));
+        scheduler.post(boundary(4, 150));
         assert!(meet_at_work(&scheduler, 4));
-        scheduler.post(boundary(4, 150, Purpose::Needed));
+        scheduler.post(boundary(4, 150));
         wait(&scheduler, 4);
         assert!(knows(&scheduler, 4));
         assert_eq!(scheduler.stats().aborted, 1);
@@ -754,29 +767,29 @@ mod tests {
     #[test]
     fn speculation_only_gets_an_idle_worker_and_is_needed_once_it_is_asked_for() {
         let scheduler = scheduler();
-        scheduler.post(boundary(1, 150, Purpose::Needed));
-        scheduler.post(boundary(2, 4, Purpose::Speculative));
+        scheduler.post(boundary(1, 150));
+        scheduler.post(look_ahead(2, 4));
         wait(&scheduler, 1);
         scheduler.wait_idle(Instant::now() + LONG);
         assert!(knows(&scheduler, 1) && !knows(&scheduler, 2));
 
-        scheduler.post(boundary(2, 4, Purpose::Speculative));
+        scheduler.post(look_ahead(2, 4));
         scheduler.wait_idle(Instant::now() + LONG);
         assert!(knows(&scheduler, 2));
         let speculative = scheduler.stats().speculative_passes;
         assert!(speculative > 0);
 
-        scheduler.post(boundary(3, 150, Purpose::Speculative));
+        scheduler.post(look_ahead(3, 150));
         assert!(meet_at_work(&scheduler, 3));
-        scheduler.post(boundary(3, 150, Purpose::Needed));
+        scheduler.post(boundary(3, 150));
         wait(&scheduler, 3);
         assert!(knows(&scheduler, 3));
         assert_eq!(scheduler.stats().speculative_passes, speculative);
 
         // What is needed does not wait for a guess.
-        scheduler.post(boundary(4, 150, Purpose::Speculative));
+        scheduler.post(look_ahead(4, 150));
         assert!(meet_at_work(&scheduler, 4));
-        scheduler.post(boundary(5, 4, Purpose::Needed));
+        scheduler.post(boundary(5, 4));
         wait(&scheduler, 5);
         assert!(knows(&scheduler, 5) && !knows(&scheduler, 4));
     }
@@ -784,9 +797,9 @@ mod tests {
     #[test]
     fn a_wipe_leaves_nothing_and_drops_the_result_of_what_runs() {
         let scheduler = scheduler();
-        scheduler.post(boundary(1, 4, Purpose::Needed));
+        scheduler.post(boundary(1, 4));
         wait(&scheduler, 1);
-        scheduler.post(boundary(2, 150, Purpose::Needed));
+        scheduler.post(boundary(2, 150));
         assert!(meet_at_work(&scheduler, 2));
         scheduler.wipe();
         scheduler.wait_idle(Instant::now() + LONG);
@@ -795,7 +808,7 @@ mod tests {
         assert!(state.phrase.is_none() && state.expansion.is_none());
         assert_eq!(state.model_state, ModelState::Ready);
         drop(state);
-        scheduler.post(boundary(2, 4, Purpose::Needed));
+        scheduler.post(boundary(2, 4));
         wait(&scheduler, 2);
         assert!(knows(&scheduler, 2));
     }

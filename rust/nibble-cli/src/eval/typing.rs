@@ -54,6 +54,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     unlisted_weight: Option<f32>,
 
+    /// Probability from which on a word is read ahead [default: the engine's].
+    #[arg(long)]
+    look_ahead_threshold: Option<f32>,
+
     /// Call this configuration so in the results.
     #[arg(long)]
     name: Option<String>,
@@ -106,6 +110,8 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
         false => None,
     };
     let mut options = arguments.typing.options()?;
+    let threshold = arguments.look_ahead_threshold;
+    options.look_ahead_threshold = threshold.unwrap_or(options.look_ahead_threshold);
     let weights = &mut options.weights;
     weights.lexicon = arguments.lexicon_weight.unwrap_or(weights.lexicon);
     weights.unlisted = arguments.unlisted_weight.unwrap_or(weights.unlisted);
