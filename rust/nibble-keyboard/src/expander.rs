@@ -364,8 +364,12 @@ fn is_part_of_word(bytes: &[u8], skip: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nibble::{CancelHandle, KvFormat, ModelOptions, Session, SessionOptions, SpecialTokens};
+    use nibble::{
+        CancelHandle, Gguf, KvFormat, ModelOptions, Session, SessionOptions, SpecialTokens,
+    };
+    use nibble_testkit::phi4mini::{self, Shape};
     use std::collections::HashMap;
+    use std::path::Path;
     use std::sync::Arc;
 
     struct Fixture {
@@ -525,6 +529,49 @@ mod tests {
             assert_equal(&found, &expected[..3.min(expected.len())]);
             assert!(found.stems < sequences, "{} of {sequences}", found.stems);
         }
+    }
+
+    /// Random weights make every continuation as likely as the next, which is the hardest case for the bound: real
+    /// models need fewer passes.
+    #[test]
+    fn a_search_equals_the_enumeration_on_the_vocabulary_of_phi_4_mini() {
+        let file = phi4mini::write(Vec::new(), &Shape::small()).unwrap();
+        let gguf = Gguf::from_bytes(file, Path::new("small-phi4mini.gguf")).unwrap();
+        let model = Model::from_gguf(gguf, &ModelOptions::default()).unwrap();
+        let mut fixture = fixture(model, "Guten Morgen,");
+        let (mut checked, mut passes) = (0, Vec::new());
+        for typed in ["verabred", "извини", "dzięku", "omlouv", "désolée"] {
+            // Words that are one token need no search, and what follows them is more than can be enumerated.
+            let begins = case::variants(typed);
+            let is_one_token = begins.iter().any(|typed| {
+                !fixture
+                    .index
+                    .interval(format!(" {typed}").as_bytes())
+                    .is_empty()
+            });
+            if is_one_token {
+                continue;
+            }
+            let limits = ExpansionLimits {
+                tokens: 2,
+                passes: usize::MAX,
+                ..Default::default()
+            };
+            let found = search(&fixture, typed, &limits);
+            let before = fixture.session.tokens().to_vec();
+            let (expected, sequences) = enumerate(&mut fixture, typed, 2);
+            fixture
+                .session
+                .prefill(&before, &CancelHandle::new())
+                .unwrap();
+            checked += usize::from(!expected.is_empty());
+            assert_equal(&found, &expected[..3.min(expected.len())]);
+            assert!(found.stems <= sequences, "{} of {sequences}", found.stems);
+            passes.push(found.passes);
+        }
+        assert!(checked >= 3, "{checked} of them are words of two tokens");
+        let most = passes.iter().max().copied();
+        assert!(most <= Some(8), "passes for each word: {passes:?}");
     }
 
     #[test]
