@@ -194,10 +194,9 @@ impl TypingShell {
         Ok(true)
     }
 
-    /// Whether the model may still be heard on the present text.
+    /// Whether a model that is ready is still to be heard on the present text.
     pub(crate) fn awaits(&self) -> bool {
-        let state = self.completer.model_state();
-        self.awaited.is_some() && matches!(state, ModelState::Loading | ModelState::Ready)
+        self.awaited.is_some() && self.completer.model_state() == ModelState::Ready
     }
 
     /// Nothing was typed for a moment: looks for ghost text. It may take passes; then it is there on a later
@@ -365,7 +364,10 @@ impl TypingShell {
             Some((_, start)) if fresh => self.heard.add(start.elapsed()),
             None if fresh => {}
             Some(since) => self.awaited = Some(since),
-            None => self.awaited = Some((context.to_owned(), Instant::now())),
+            None if self.completer.model_state() == ModelState::Ready => {
+                self.awaited = Some((context.to_owned(), Instant::now()));
+            }
+            None => {}
         }
     }
 }

@@ -20,7 +20,9 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Key>, String> {
                     rest = after.chars();
                     Key::Character('{')
                 } else {
-                    let (name, after) = after.split_once('}').unwrap_or((after, ""));
+                    let (name, after) = after.split_once('}').ok_or_else(|| {
+                        "a brace is not closed ({{ is a brace that is typed)".to_owned()
+                    })?;
                     rest = after.chars();
                     named(name).ok_or_else(|| {
                         format!("no key is called {{{name}}} (there are: {NAMES})")

@@ -5,6 +5,14 @@ mod keys;
 mod screen;
 mod svg;
 mod terminal;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+mod tests;
 
 use std::fs;
 use std::io::IsTerminal;
