@@ -19,6 +19,7 @@ mod selftest;
 mod suggest;
 mod text;
 mod tokenize;
+mod type_keyboard;
 mod typing;
 
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ enum Command {
     Selftest(selftest::Arguments),
     Demo(demo::Arguments),
     Suggest(suggest::Arguments),
+    Type(Box<type_keyboard::Arguments>),
     Lexicon(lexicon::Arguments),
     Eval(Box<eval::Arguments>),
 }
@@ -78,6 +80,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Selftest(arguments) => selftest::run(&arguments, output),
         Command::Demo(arguments) => demo::run(&arguments, output),
         Command::Suggest(arguments) => suggest::run(&arguments, output),
+        Command::Type(arguments) => type_keyboard::run(&arguments, output),
         Command::Lexicon(arguments) => lexicon::run(&arguments, output),
         Command::Eval(arguments) => eval::run(&arguments, output),
     }
