@@ -152,6 +152,14 @@ fn a_slot_puts_its_word_and_a_space() {
 }
 
 #[test]
+fn backspace_in_an_empty_field_leaves_the_keyboard_sure_of_the_text() {
+    let mut typist = Typist::without_model(FieldKind::Message);
+    typist.press("{backspace}{left}The{backspace}{backspace}{backspace}{backspace}peo");
+    assert_eq!(typist.text(), "Peo|");
+    assert_eq!(typist.strip(), ["People"]);
+}
+
+#[test]
 fn a_slip_is_corrected_by_the_space_and_comes_back_by_backspace() {
     let mut typist = Typist::without_model(FieldKind::Message);
     typist.press("The wprld");
