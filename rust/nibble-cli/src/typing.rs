@@ -9,7 +9,7 @@ use nibble::Model;
 use nibble_keyboard::geometry::Layout;
 use nibble_keyboard::user_model::{Bounds, UserModel};
 use nibble_keyboard::{
-    Completer, CompleterOptions, EmojiTable, Lexicon, LexiconError, Lexicons, Primers,
+    Completer, CompleterOptions, EmojiTable, FieldKind, Lexicon, LexiconError, Lexicons, Primers,
 };
 
 use crate::engine::{ComputeArguments, ModelArgument};
@@ -159,6 +159,13 @@ pub(crate) fn open_user_model(file: Option<&Path>) -> Result<UserModel, Failure>
     })
 }
 
+/// The kind of field that is called so in requests.
+pub(crate) fn parse_field(name: &str) -> Result<FieldKind, String> {
+    serde_json::from_value(serde_json::Value::String(name.to_owned())).map_err(|_| {
+        "one of message, email, note, search, url, number, password, no_learning".to_owned()
+    })
+}
+
 /// The whole of a text file.
 pub(crate) fn read_text(file: &Path) -> Result<String, Failure> {
     let bytes = fs::read(file).map_err(|source| Failure::Io {
@@ -174,5 +181,16 @@ fn lexicon_file(name: &Path) -> PathBuf {
     match models::lexicon_directory().filter(|_| !is_file) {
         Some(directory) => directory.join(name).with_extension("lex"),
         None => name.to_path_buf(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_named_as_in_requests() {
+        assert_eq!(parse_field("no_learning"), Ok(FieldKind::NoLearning));
+        assert!(parse_field("poem").is_err());
     }
 }

@@ -102,14 +102,22 @@ struct Typing {
     /// The kind of field that is typed into.
     field: FieldKind,
     conversation: Arc<str>,
-    /// The context last asked about, and whether the answer had the model's distribution.
-    last: Option<(EditorContext, bool)>,
+    /// The question last asked.
+    last: Option<Asked>,
     /// The words without typed letters at one boundary, which take longer to find than others.
     next: Option<(NextKey, Completions)>,
     /// Words that were learned when they were accepted, folded, until they are committed as well.
     accepted: Vec<String>,
     phrase: Option<ShownPhrase>,
     shown: ShownWords,
+}
+
+/// A question, and whether its answer had the model's distribution.
+#[derive(Clone)]
+struct Asked {
+    context: EditorContext,
+    taps: Option<Vec<(f32, f32)>>,
+    fresh: bool,
 }
 
 /// The words that were suggested at one boundary, folded, each with the letters that were typed then.
@@ -274,18 +282,20 @@ impl Completer {
     /// A better answer for the context that [`suggest`](Self::suggest) was last asked about, if its
     /// answer was not fresh and the model has been heard since.
     pub fn poll(&self) -> Option<Suggestions> {
-        let (context, fresh) = self.typing().last.clone()?;
-        if fresh {
-            return None;
-        }
-        let (key, _) = self.question(&context)?.boundary?;
-        self.scheduler.knows(key).then(|| self.suggest(&context))
+        let asked = self.typing().last.clone().filter(|asked| !asked.fresh)?;
+        let (key, _) = self.question(&asked.context)?.boundary?;
+        let is_known = self.scheduler.knows(key);
+        is_known.then(|| self.suggest_tapped(&asked.context, asked.taps.as_deref()))
     }
 
     /// How the text goes on for several words, where the model is sure enough; the suggestion replaces the
     /// begun word. Asks for it, and gives it on a later call: call it when nothing is typed for a moment.
     /// What is typed along a known phrase shortens it without a pass.
     pub fn ghost(&self, context: &EditorContext) -> Option<Suggestion> {
+        // A phrase has no place in the middle of a line.
+        if !(context.after.is_empty() || context.after.starts_with('\n')) {
+            return None;
+        }
         let question = self.question(context)?;
         let (key, text) = question.boundary.clone()?;
         let typed = question.position.typed;
@@ -357,7 +367,7 @@ impl Completer {
     /// # Errors
     /// Those of [`UserModel::observe`]; nothing is learned then, and all else works on.
     pub fn accept(&self, suggestion: &Suggestion) -> Result<(), UserModelError> {
-        let Some((context, _)) = self.typing().last.clone() else {
+        let Some(Asked { context, .. }) = self.typing().last.clone() else {
             return Ok(());
         };
         if suggestion.kind == SuggestionKind::Emoji {
@@ -527,7 +537,11 @@ impl Completer {
         }
 
         let mut typing = self.typing();
-        typing.last = Some((context.clone(), fresh));
+        typing.last = Some(Asked {
+            context: context.clone(),
+            taps: question.taps.map(<[_]>::to_vec),
+            fresh,
+        });
         if !continues_word(&question.position) {
             return Suggestions {
                 epoch: context.epoch,

@@ -15,11 +15,10 @@ use super::measures::{Quantiles, milliseconds};
 use super::predictor::Engine;
 use super::sentences::TextArguments;
 use super::shell::Shell;
-use super::typing::parse_field;
 use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::progress;
-use crate::typing::TypingArguments;
+use crate::typing::{TypingArguments, parse_field};
 
 /// Measure autocorrection on simulated slips.
 ///

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::memory;
 use crate::output::{Output, Table, bytes};
 use crate::progress;
-use crate::typing::{TypingArguments, open_user_model};
+use crate::typing::{TypingArguments, open_user_model, parse_field};
 
 /// Measure how much typing the suggestions save a user who never slips and accepts each as soon as it is shown.
 ///
@@ -61,12 +61,6 @@ pub(crate) struct Arguments {
     /// Call this configuration so in the results.
     #[arg(long)]
     name: Option<String>,
-}
-
-pub(crate) fn parse_field(name: &str) -> Result<FieldKind, String> {
-    serde_json::from_value(serde_json::Value::String(name.to_owned())).map_err(|_| {
-        "one of message, email, note, search, url, number, password, no_learning".to_owned()
-    })
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
@@ -263,15 +257,4 @@ fn table(results: &[Measures]) -> Table {
         ]);
     }
     table
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_are_named_as_in_requests() {
-        assert_eq!(parse_field("no_learning"), Ok(FieldKind::NoLearning));
-        assert!(parse_field("poem").is_err());
-    }
 }

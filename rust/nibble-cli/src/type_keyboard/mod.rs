@@ -29,7 +29,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
-use crate::typing::{TypingArguments, open_user_model};
+use crate::typing::{TypingArguments, open_user_model, parse_field};
 use keyboard::{Key, TypingShell};
 use terminal::{Input, RawTerminal};
 
@@ -76,12 +76,6 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How often the model is asked whether it has something to say: while it is waited for, and else.
 const SHORT_POLL: Duration = Duration::from_millis(8);
 const LONG_POLL: Duration = Duration::from_millis(100);
-
-fn parse_field(name: &str) -> Result<FieldKind, String> {
-    serde_json::from_value(serde_json::Value::String(name.to_owned())).map_err(|_| {
-        "one of message, email, note, search, url, number, password, no_learning".to_owned()
-    })
-}
 
 pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let keys = match &arguments.keys {

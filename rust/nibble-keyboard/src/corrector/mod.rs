@@ -81,6 +81,8 @@ pub struct Corrector {
 
 /// Longest word that is corrected, in letters.
 const MAX_LETTERS: usize = 32;
+/// Log odds against a letter that stands alone, at least: it may be an initial, an item of a list or a variable.
+const SINGLE_LETTER: f32 = 4.0;
 /// Words in capitals are corrected from this length on.
 const SHOUTED_FROM: usize = 5;
 /// Words from this length on may have two slips.
@@ -104,7 +106,7 @@ const UNKNOWN_LETTERS: usize = 7;
 /// Logarithm of the probability of a letter of a word, by those before it, as it usually is.
 const USUAL_SPELLING: f32 = -2.4;
 /// What is added where spelling is known, and offsets how slips are spelled on average.
-const SPELLED_LIKE_A_SLIP: f32 = 2.0;
+const SPELLED_LIKE_A_SLIP: f32 = 1.25;
 /// What a capital that no sentence asks for adds: the word is likely to be a name.
 const NAME: f32 = 5.0;
 
@@ -192,6 +194,7 @@ impl Corrector {
         );
 
         let threshold = match letters.len() {
+            1 => self.thresholds.known.max(SINGLE_LETTER),
             _ if is_known => self.thresholds.known,
             ..4 => self.thresholds.unknown_short,
             _ => self.thresholds.unknown,
