@@ -694,6 +694,7 @@ impl Completer {
                 None => completions.words.push(ScoredWord {
                     text: word.text.clone(),
                     probability,
+                    learned: false,
                     offensive: self.lexicons.is_offensive(&folded, &question.languages),
                 }),
             }
@@ -718,26 +719,31 @@ impl Completer {
             _ => SuggestionKind::Completion,
         };
         let capital = self.capital(question);
-        let mut items: Vec<Suggestion> = Vec::new();
-        for word in &completions.words {
-            if word.offensive && !self.options.suggest_offensive {
-                continue;
-            }
-            let text = case::shown(&word.text, typed, capital);
-            if items.iter().all(|item| fold(&item.text) != fold(&text)) {
-                items.push(Suggestion {
-                    text,
-                    kind,
-                    score: (word.probability / completions.mass).ln(),
-                    replace,
-                    automatic: false,
-                });
-            }
-            if items.len() == slots {
-                break;
+        let shown = |word: &ScoredWord| !word.offensive || self.options.suggest_offensive;
+        let mut words: Vec<&ScoredWord> = Vec::new();
+        for word in completions.words.iter().filter(|word| shown(word)) {
+            let folded = fold(&word.text);
+            if words.len() < slots && words.iter().all(|other| fold(&other.text) != folded) {
+                words.push(word);
             }
         }
-        items
+        // What the user has typed repeatedly has the last slot, once two letters of it stand there.
+        let learned = completions.words.iter().filter(|word| shown(word));
+        let mut learned = learned.filter(|word| word.learned && replace >= LEARNED_FROM);
+        if words.len() == slots
+            && !words.iter().any(|word| word.learned)
+            && let (Some(last), Some(word)) = (words.last_mut(), learned.next())
+        {
+            *last = word;
+        }
+        let items = words.into_iter().map(|word| Suggestion {
+            text: case::shown(&word.text, typed, capital),
+            kind,
+            score: (word.probability / completions.mass).ln(),
+            replace,
+            automatic: false,
+        });
+        items.collect()
     }
 
     /// What may have been meant by the word before the cursor, likeliest first, by all that is known now; for
@@ -928,6 +934,8 @@ impl Completer {
     }
 }
 
+/// Typed letters from which on a word of the user's has a slot.
+const LEARNED_FROM: usize = 2;
 /// Probability from which on a word in the last slot does not make way for an emoji.
 const LEAST_BESIDE_EMOJI: f32 = 0.02;
 

@@ -18,6 +18,8 @@ pub struct Weights {
     pub lexicon: f32,
     /// Part of its probability that a token keeps which looks like a word and is in no lexicon.
     pub unlisted: f32,
+    /// Part of what the user has typed, as far as it is known, beside everything else.
+    pub user: f32,
 }
 
 impl Default for Weights {
@@ -25,6 +27,7 @@ impl Default for Weights {
         Weights {
             lexicon: 0.05,
             unlisted: 0.3,
+            user: 0.15,
         }
     }
 }
@@ -62,6 +65,8 @@ pub struct ScoredWord {
     pub probability: f32,
     /// Whether a lexicon marks it.
     pub offensive: bool,
+    /// Whether it is a word of the user's: most of its probability comes from what they have typed.
+    pub learned: bool,
 }
 
 /// The words that begin as typed.
@@ -135,10 +140,16 @@ impl Scorer<'_> {
             return others;
         };
         let by_user = user.model.score(user.previous, word).map_or(0.0, f32::exp);
-        by_user + (1.0 - user.model.mass(user.previous)) * others
+        self.weights.user * by_user + (1.0 - self.user_mass(user)) * others
     }
 
-    /// The `count` most probable words that begin with `typed`, whatever their case.
+    /// The part of the mixture that is words which the user has typed.
+    fn user_mass(&self, user: UserEvidence<'_>) -> f32 {
+        self.weights.user * user.model.mass(user.previous)
+    }
+
+    /// The `count` most probable words that begin with `typed`, whatever their case, and one of the
+    /// user's own words if there is one.
     pub fn completions(&self, typed: &str, count: usize) -> Completions {
         let folded = fold(typed);
         let mut best = Best::new(count);
@@ -183,8 +194,13 @@ impl Scorer<'_> {
             let known = mass;
             typed_probability = self.with_user(&folded, typed_probability);
             mass = words.iter().map(|word| word.probability).sum::<f32>() + typed_probability;
-            mass = mass.max(known * (1.0 - user.model.mass(user.previous)));
+            mass = mass.max(known * (1.0 - self.user_mass(user)));
+            // A word of the user's stays, however improbable.
+            let learned = words.iter().skip(count).find(|word| word.learned).cloned();
             words.truncate(count);
+            if words.iter().all(|word| !word.learned) {
+                words.extend(learned);
+            }
         }
         Completions {
             words,
@@ -254,17 +270,21 @@ impl Scorer<'_> {
             if text == *folded {
                 continue;
             }
+            let by_user = self.weights.user * completion.log_probability.exp();
             match known {
                 // As the user spells it, unless that is only how a sentence begins.
                 Some(word) => {
+                    word.learned = by_user > word.probability / 2.0;
                     if crate::case::letter_case(&completion.word) == LetterCase::Mixed {
                         word.text = completion.word;
                     }
                 }
                 None => {
                     let number = self.table.find(&text);
+                    let probability = self.probability_of(&text);
                     words.push(ScoredWord {
-                        probability: self.probability_of(&text),
+                        probability,
+                        learned: by_user > probability / 2.0,
                         offensive: number.is_some_and(|number| self.table.is_offensive(number)),
                         text: match number {
                             Some(number) => self.table.spelling(number).to_owned(),
@@ -296,6 +316,7 @@ impl Scorer<'_> {
                     },
                     probability,
                     offensive: self.table.is_offensive(number),
+                    learned: false,
                 }
             }
             Found::Unlisted(rank) => {
@@ -305,6 +326,7 @@ impl Scorer<'_> {
                     text,
                     probability,
                     offensive: false,
+                    learned: false,
                 }
             }
         }
@@ -421,7 +443,10 @@ mod tests {
     #[test]
     fn the_user_and_the_lexicon_make_one_distribution() {
         let table = table();
-        let weights = Weights::default();
+        let weights = Weights {
+            user: 1.0,
+            ..Weights::default()
+        };
         let mut user = UserModel::in_memory(Bounds::default());
         for time in 0..6 {
             user.observe(crate::FieldKind::Message, &["see"], "Thessaloniki", time)

@@ -254,6 +254,23 @@ fn a_word_typed_twice_is_suggested_and_gone_after_removal() {
 }
 
 #[test]
+fn a_word_of_the_users_has_a_slot_once_two_letters_of_it_are_typed() {
+    let completer = with_user();
+    completer.suggest(&context(""));
+    let text = "and of the land said they that know the people of the house and then there";
+    completer.commit("", text).unwrap();
+    for _ in 0..2 {
+        completer.commit("say unto ", "Thessaloniki").unwrap();
+    }
+    for before in ["th", "the land th", "and the"] {
+        let answer = completer.suggest(&context(before));
+        assert!(texts(&answer)[..3].contains(&"Thessaloniki"), "{answer:?}");
+    }
+    let earlier = completer.suggest(&context("the land t"));
+    assert!(!texts(&earlier).contains(&"Thessaloniki"), "{earlier:?}");
+}
+
+#[test]
 fn an_accepted_word_that_is_committed_is_learned_once() {
     let completer = with_user();
     let answer = completer.suggest(&context("say unto th"));

@@ -69,6 +69,7 @@ fn look_up_equals_constrained_enumeration() {
     let only_model = Weights {
         lexicon: 0.0,
         unlisted: 0.0,
+        ..Weights::default()
     };
 
     let mut session = Session::new(model.clone(), SessionOptions::default()).unwrap();
