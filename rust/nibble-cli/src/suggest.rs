@@ -323,11 +323,15 @@ fn done(result: Result<(), nibble_keyboard::UserModelError>) -> Reply {
     }
 }
 
+/// Probability of a correction from which on it takes a slot from a longer word that is more probable.
+const LEAST_PENDING: f32 = 0.02;
+
 /// What a strip of so many slots shows: where a correction would be made when the word ends, it has a place,
 /// and the word as typed comes last and takes no slot.
 fn arrange(context: &EditorContext, suggestions: Suggestions, slots: usize) -> Vec<Suggestion> {
     let mut items = suggestions.items;
-    let Some(pending) = items.iter().find(|item| item.automatic).cloned() else {
+    let pending = items.iter().find(|item| item.automatic).cloned();
+    let Some(pending) = pending.filter(|item| item.score >= LEAST_PENDING.ln()) else {
         items.truncate(slots);
         return items;
     };
