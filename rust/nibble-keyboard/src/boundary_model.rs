@@ -3,14 +3,13 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use nibble::backend::{HeadRows, Scratch, SequenceInput};
+use nibble::backend::{Precision, Scratch};
 use nibble::{
-    CancelHandle, KvCache, KvFormat, Model, Result, Session, SessionOptions, SpecialTokens,
-    Tokenizer,
+    CancelHandle, KvFormat, Model, Result, Session, SessionOptions, SpecialTokens, Tokenizer,
 };
 
 use crate::boundary::{BoundaryKey, Distribution};
-use crate::expander::{Expansion, ExpansionLimits, ExpansionStart, expand};
+use crate::expander::{Expansion, ExpansionLimits, ExpansionStart, expand, run_branches};
 use crate::position::Join;
 use crate::vocab_index::VocabIndex;
 
@@ -212,29 +211,12 @@ impl BoundaryModel {
             };
             return Ok(vec![(key, self.distribution(&text, cancel, passes)?)]);
         }
-        let model = self.session.model();
-        let precision = self.session.options().precision;
-        let precision = precision.unwrap_or_else(|| model.default_precision());
-        let mut caches: Vec<KvCache> = ahead.iter().map(|_| self.session.cache().fork()).collect();
-        let heads: Vec<[(usize, HeadRows<'_>); 1]> = ahead
-            .iter()
-            .map(|(_, tokens)| [(tokens.len() - 1, HeadRows::All)])
-            .collect();
-        let mut sequences: Vec<SequenceInput<'_>> = caches
-            .iter_mut()
-            .zip(&ahead)
-            .zip(&heads)
-            .map(|((cache, (_, tokens)), heads)| SequenceInput {
-                cache,
-                tokens,
-                heads,
-            })
-            .collect();
+        let branches: Vec<&[u32]> = ahead.iter().map(|(_, tokens)| tokens.as_slice()).collect();
+        let precision = self.precision();
         let scratch = self.batches.get_or_insert_default();
         passes.calls += 1;
-        model
-            .backend()
-            .forward(&mut sequences, precision, scratch, cancel.flag())?;
+        let (model, context) = (self.session.model(), self.session.cache());
+        run_branches(model, context, &branches, precision, cancel.flag(), scratch)?;
         let found = ahead.iter().enumerate().map(|(request, (key, _))| {
             let logits = scratch.logits(request).unwrap_or_default();
             (*key, Distribution::new(&self.index, logits))
@@ -263,11 +245,7 @@ impl BoundaryModel {
             distribution,
             typed,
             join: text.join,
-            precision: self
-                .session
-                .options()
-                .precision
-                .unwrap_or_else(|| self.session.model().default_precision()),
+            precision: self.precision(),
         };
         let limits = ExpansionLimits::default();
         let model = self.session.model();
@@ -275,6 +253,12 @@ impl BoundaryModel {
         let expansion = expand(model, &self.index, &start, &limits, cancel.flag(), scratch)?;
         passes.calls += expansion.passes as u64;
         Ok(expansion)
+    }
+
+    /// How the session's activations are held.
+    fn precision(&self) -> Precision {
+        let chosen = self.session.options().precision;
+        chosen.unwrap_or_else(|| self.session.model().default_precision())
     }
 
     /// The session, for whatever reads on from a boundary.

@@ -163,6 +163,7 @@ impl Completer {
         options: CompleterOptions,
     ) -> Completer {
         let table = Arc::new(WordTable::from_lexicons(&lexicons));
+        lexicons.prepare_spelling();
         let scheduler = Scheduler::new(table.clone(), options.cache_bytes);
         let slots = options.slots;
         let completer = Completer {
@@ -440,11 +441,7 @@ impl Completer {
         }
         self.typing().accepted.clear();
         self.typing().phrase = None;
-        let empty = EditorContext {
-            field,
-            ..EditorContext::default()
-        };
-        if let Some((key, text)) = self.question(&empty).and_then(|question| question.boundary) {
+        if let Some((key, text)) = self.boundary_behind(String::new(), field) {
             self.scheduler.post(Work::Boundary { key, text });
         }
     }
@@ -582,12 +579,24 @@ impl Completer {
     fn boundary_after_comma(&self, question: &Question<'_>) -> Option<(BoundaryKey, BoundaryText)> {
         let before = question.context.before.strip_suffix(',')?;
         let is_prose = before.ends_with(char::is_alphabetic) && question.context.field.corrects();
-        let ahead = EditorContext {
-            before: format!("{before}, "),
-            field: question.context.field,
+        if !is_prose {
+            return None;
+        }
+        self.boundary_behind(format!("{before}, "), question.context.field)
+    }
+
+    /// The boundary at the end of `before`, where the model is asked there.
+    fn boundary_behind(
+        &self,
+        before: String,
+        field: FieldKind,
+    ) -> Option<(BoundaryKey, BoundaryText)> {
+        let context = EditorContext {
+            before,
+            field,
             ..EditorContext::default()
         };
-        self.question(&ahead).filter(|_| is_prose)?.boundary
+        self.question(&context)?.boundary
     }
 
     fn completions(
@@ -919,12 +928,8 @@ impl Completer {
         let before = &question.context.before;
         let head = before.get(..before.len() - typed.len()).unwrap_or_default();
         let boundaries = words.into_iter().filter_map(|word| {
-            let ahead = EditorContext {
-                before: format!("{head}{word} "),
-                field: question.context.field,
-                ..EditorContext::default()
-            };
-            let boundary = self.question(&ahead)?.boundary?;
+            let ahead = format!("{head}{word} ");
+            let boundary = self.boundary_behind(ahead, question.context.field)?;
             (!self.scheduler.knows(boundary.0)).then_some(boundary)
         });
         let boundaries: Vec<_> = boundaries.collect();

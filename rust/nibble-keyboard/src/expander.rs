@@ -178,7 +178,15 @@ pub fn expand(
         }
         found.passes += 1;
         found.stems += batch.len();
-        run(model, start, &batch, cancel, scratch)?;
+        let branches: Vec<&[u32]> = batch.iter().map(|stem| stem.tokens.as_slice()).collect();
+        run_branches(
+            model,
+            start.context,
+            &branches,
+            start.precision,
+            cancel,
+            scratch,
+        )?;
         for (request, stem) in batch.iter().enumerate() {
             let logits = scratch.logits(request).unwrap_or_default();
             look_into(
@@ -196,32 +204,37 @@ pub fn expand(
     Ok(found)
 }
 
-/// One batched pass over all stems, which leaves the logits after each.
-fn run(
+/// One batched pass over `branches`, texts that go on from `context`, which stays as it is. Leaves the logits after
+/// the last token of each in `scratch`, in their order.
+///
+/// # Errors
+/// Those of [`forward`](nibble::backend::cpu::CpuBackend::forward).
+pub(crate) fn run_branches(
     model: &Model,
-    start: &ExpansionStart<'_>,
-    batch: &[Stem],
+    context: &KvCache,
+    branches: &[&[u32]],
+    precision: Precision,
     cancel: &AtomicBool,
     scratch: &mut Scratch,
 ) -> Result<()> {
-    let mut caches: Vec<KvCache> = batch.iter().map(|_| start.context.fork()).collect();
-    let heads: Vec<[(usize, HeadRows<'_>); 1]> = batch
+    let mut caches: Vec<KvCache> = branches.iter().map(|_| context.fork()).collect();
+    let heads: Vec<[(usize, HeadRows<'_>); 1]> = branches
         .iter()
-        .map(|stem| [(stem.tokens.len().saturating_sub(1), HeadRows::All)])
+        .map(|tokens| [(tokens.len().saturating_sub(1), HeadRows::All)])
         .collect();
     let mut sequences: Vec<SequenceInput<'_>> = caches
         .iter_mut()
-        .zip(batch)
+        .zip(branches)
         .zip(&heads)
-        .map(|((cache, stem), heads)| SequenceInput {
+        .map(|((cache, tokens), heads)| SequenceInput {
             cache,
-            tokens: &stem.tokens,
+            tokens,
             heads,
         })
         .collect();
     model
         .backend()
-        .forward(&mut sequences, start.precision, scratch, cancel)
+        .forward(&mut sequences, precision, scratch, cancel)
 }
 
 /// Adds the word that ends with `stem`, and the stems that go on from it.

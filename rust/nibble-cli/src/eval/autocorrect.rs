@@ -23,7 +23,8 @@ use crate::typing::{TypingArguments, parse_field};
 /// Measure autocorrection on simulated slips.
 ///
 /// A quarter of the words (26 %) get one letter replaced by that of a neighbouring key; the text before each
-/// word is right, and case and apostrophes do not count. With --taps, fingers come down around the middle of every key instead, and type what they hit.
+/// word is right, and case and apostrophes do not count. With --taps, fingers come down around the middle of every
+/// key instead, and type what they hit.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]

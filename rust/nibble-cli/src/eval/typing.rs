@@ -71,18 +71,14 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
         output,
     };
     let model = arguments.typing.open_model()?;
+    let lexicons = arguments.typing.open_lexicons(output)?;
+    let mut options = arguments.typing.options()?;
     let mut results = Vec::new();
     if arguments.baselines {
-        let completer = Completer::new(
-            None,
-            arguments.typing.open_lexicons(output)?,
-            None,
-            arguments.typing.options()?,
-        );
+        let completer = Completer::new(None, lexicons.clone(), None, options.clone());
         let mut lexicon = Engine::new(completer, false, false);
         results.push(run.measure("lexicon alone", &mut lexicon)?.0);
         if let Some(model) = &model {
-            let options = arguments.typing.options()?;
             let mut per_key = PerKey::new(model.clone(), &options.primers)?;
             results.push(
                 run.measure("model asked anew at every key", &mut per_key)?
@@ -103,18 +99,12 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
         true => Some(open_user_model(None)?),
         false => None,
     };
-    let mut options = arguments.typing.options()?;
     let threshold = arguments.look_ahead_threshold;
     options.look_ahead_threshold = threshold.unwrap_or(options.look_ahead_threshold);
     let weights = &mut options.weights;
     weights.lexicon = arguments.lexicon_weight.unwrap_or(weights.lexicon);
     weights.unlisted = arguments.unlisted_weight.unwrap_or(weights.unlisted);
-    let completer = Completer::new(
-        model.clone(),
-        arguments.typing.open_lexicons(output)?,
-        user,
-        options,
-    );
+    let completer = Completer::new(model.clone(), lexicons, user, options);
     let mut engine = Engine::new(completer, arguments.user_model, arguments.typing.look_ahead);
     let (mut measures, costs) = run.measure(&name, &mut engine)?;
     measures.dirty_bytes = memory::dirty_bytes();

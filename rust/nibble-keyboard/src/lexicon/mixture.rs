@@ -126,6 +126,13 @@ impl Lexicons {
         (share > 0.0).then(|| share.ln())
     }
 
+    /// Does now what the first [`Lexicon::spelling_log_probability`] would take its time for.
+    pub(crate) fn prepare_spelling(&self) {
+        for lexicon in &self.lexicons {
+            lexicon.spelling_log_probability("");
+        }
+    }
+
     /// The largest of [`Lexicon::spelling_log_probability`].
     pub fn spelling_log_probability(&self, word: &str) -> Option<f32> {
         let spellings = self
