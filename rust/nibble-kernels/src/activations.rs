@@ -12,39 +12,67 @@ use crate::kernels::Kernels;
 pub(crate) const SCALE_LEN: usize = 32;
 /// Values whose sum is kept, so that minimums and offsets of the weights cost one multiplication.
 pub(crate) const SUM_LEN: usize = 16;
-/// Values that are stored interleaved; rows are padded with zeros to a multiple of it.
+/// Values that are stored together; rows are padded with zeros to a multiple of it.
 pub(crate) const GROUP_LEN: usize = 128;
+
+/// 128 quantized values of a row, in an order that suits dot products of 8-bit integers.
+///
+/// The values are four scale blocks `b` of eight 4-byte words `w`. The codes are eight 16-byte vectors,
+/// in the order `w` = 0, 4, 1, 5, 2, 6, 3, 7; vector `w` holds word `w` of the four blocks. So a 32-bit
+/// lane of a vector always belongs to one scale block, and in a 32-byte load to one half of it (16
+/// values, the unit of Q6_K's scales). Integer dot products accumulate in lanes, over 16 or 32 values,
+/// and one multiplication by a vector of scales finishes a group. It is what `pmaddubsw`, `vpdpbusd` and
+/// `sdot` want, whether weights lie in rows or in tiles.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Q8Group {
+    /// A code for each value; between -127 and 127.
+    pub(crate) codes: [i8; GROUP_LEN],
+    /// `scale * sum of codes` for each 16 values: first halves of the four blocks, then second halves. Where
+    /// a row has residuals, their sums are added here, and are zero beside the residuals.
+    pub(crate) sums: [f32; GROUP_LEN / SUM_LEN],
+    /// A scale for each 32 values.
+    pub(crate) scales: [f32; GROUP_LEN / SCALE_LEN],
+}
+
+impl Q8Group {
+    pub(crate) const ZERO: Q8Group = Q8Group {
+        codes: [0; GROUP_LEN],
+        sums: [0.0; GROUP_LEN / SUM_LEN],
+        scales: [0.0; GROUP_LEN / SCALE_LEN],
+    };
+
+    /// The 32 codes of a scale block in natural order.
+    pub(crate) fn block(&self, block: usize) -> [i8; SCALE_LEN] {
+        let mut codes = [0; SCALE_LEN];
+        for (word, codes) in codes.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            let first = interleaved(block % 4 * SCALE_LEN + 4 * word);
+            codes.copy_from_slice(&self.codes[first..first + 4]);
+        }
+        codes
+    }
+}
+
+/// Steps of a residual in one step of the code before it: half a step is the largest residual, and 127
+/// the largest code.
+pub(crate) const RESIDUAL_STEPS: i32 = 254;
 
 /// Rows of activations, quantized symmetrically to 8 bits with one `f32` scale for every 32 values.
 ///
 /// Every block format takes the same activations. Scales for 32 values, where ggml has 256 for its
-/// K formats, are more exact, and the interleaved order makes them free:
+/// K formats, are more exact, and the interleaved order makes them free.
 ///
-/// Each group of 128 values (four scale blocks `b` of eight 4-byte words `w`) is stored as eight
-/// 16-byte vectors, in the order `w` = 0, 4, 1, 5, 2, 6, 3, 7; vector `w` holds word `w` of the four
-/// blocks. So a 32-bit lane of a vector always belongs to one scale block, and in a 32-byte load to
-/// one half of it (16 values, the unit of Q6_K's scales). Integer dot products accumulate in
-/// lanes, over 16 or 32 values, and one multiplication by a vector of scales finishes a group. It is
-/// what `pmaddubsw`, `vpdpbusd` and `sdot` want, whether weights lie in rows or in tiles.
-///
-/// The sums are `scale * (sum of the 16 codes)`, in the order of those lanes: first halves of the
-/// four blocks, then second halves.
-///
-/// Each row may be followed by a second one that holds what the first leaves over, quantized in the
-/// same way: 16 bits a value in two products of 8 bits, see
+/// Each row may be followed by a second one that holds what the first leaves over, in steps of
+/// 1/254 of the first's: 16 bits a value in two products of 8 bits, see
 /// [`quantize_with_residual`](Self::quantize_with_residual).
 ///
-/// The buffers grow and never shrink: keep one and quantize into it again.
+/// The buffer grows and never shrinks: keep one and quantize into it again.
 #[derive(Debug, Default)]
 pub struct QuantizedActivations {
-    codes: Vec<i8>,
-    scales: Vec<f32>,
-    sums: Vec<f32>,
+    groups: Vec<Q8Group>,
     rows: usize,
     cols: usize,
     has_residuals: bool,
-    /// What the codes leave over of one row.
-    rest: Vec<f32>,
 }
 
 impl QuantizedActivations {
@@ -65,9 +93,9 @@ impl QuantizedActivations {
         x: &[f32],
         cols: usize,
     ) -> Result<(), KernelError> {
-        self.resize(x, cols, false)?;
-        for (index, x) in x.chunks_exact(cols).enumerate() {
-            self.quantize_row(kernels, x, index);
+        let rows = self.resize(x, cols, false)?;
+        for (x, row) in x.chunks_exact(cols).zip(rows) {
+            kernels.quantize_row(x, row);
         }
         Ok(())
     }
@@ -84,28 +112,21 @@ impl QuantizedActivations {
         x: &[f32],
         cols: usize,
     ) -> Result<(), KernelError> {
-        self.resize(x, cols, true)?;
-        let mut buffer = std::mem::take(&mut self.rest);
-        grow(&mut buffer, cols);
-        let rest = &mut buffer[..cols];
-        for (index, x) in x.chunks_exact(cols).enumerate() {
-            self.quantize_row(kernels, x, 2 * index);
-            let row = self.view().row(2 * index);
-            let blocks = rest.chunks_mut(SCALE_LEN).zip(x.chunks(SCALE_LEN));
-            for (block, (rest, x)) in blocks.enumerate() {
-                let scale = row.scales[block];
-                for ((rest, x), code) in rest.iter_mut().zip(x).zip(row.block(block)) {
-                    *rest = x - f32::from(code) * scale;
-                }
-            }
-            self.quantize_row(kernels, rest, 2 * index + 1);
+        let rows = self.resize(x, cols, true)?;
+        for (x, row) in x.chunks_exact(cols).zip(rows) {
+            let (row, residuals) = row.split_at_mut(row.len() / 2);
+            kernels.quantize_row_with_residual(x, row, residuals);
         }
-        self.rest = buffer;
         Ok(())
     }
 
-    /// Makes room for the codes of `x`, and for residuals.
-    fn resize(&mut self, x: &[f32], cols: usize, has_residuals: bool) -> Result<(), KernelError> {
+    /// Makes room for the codes of `x`, and for residuals. The rows, each with its residuals.
+    fn resize(
+        &mut self,
+        x: &[f32],
+        cols: usize,
+        has_residuals: bool,
+    ) -> Result<impl Iterator<Item = &mut [Q8Group]>, KernelError> {
         if cols == 0 || !cols.is_multiple_of(SCALE_LEN) {
             let expected = cols.next_multiple_of(SCALE_LEN).max(SCALE_LEN);
             return Err(KernelError::Shape {
@@ -125,28 +146,12 @@ impl QuantizedActivations {
         self.rows = x.len() / cols;
         self.cols = cols;
         self.has_residuals = has_residuals;
-        let (rows, padded) = self.shape();
-        grow(&mut self.codes, rows * padded);
-        grow(&mut self.scales, rows * padded / SCALE_LEN);
-        grow(&mut self.sums, rows * padded / SUM_LEN);
-        Ok(())
-    }
-
-    /// Rows of codes and their length with what pads them to whole groups.
-    fn shape(&self) -> (usize, usize) {
-        let rows = self.rows * self.planes();
-        (rows, self.cols.next_multiple_of(GROUP_LEN))
-    }
-
-    fn quantize_row(&mut self, kernels: &Kernels, x: &[f32], index: usize) {
-        let (_, padded) = self.shape();
-        let part = |unit: usize| index * padded / unit..(index + 1) * padded / unit;
-        kernels.quantize_row(
-            x,
-            &mut self.codes[part(1)],
-            &mut self.scales[part(SCALE_LEN)],
-            &mut self.sums[part(SUM_LEN)],
-        );
+        let len = cols.div_ceil(GROUP_LEN) * self.planes();
+        let needed = self.rows * len;
+        if self.groups.len() < needed {
+            self.groups.resize(needed, Q8Group::ZERO);
+        }
+        Ok(self.groups[..needed].chunks_exact_mut(len))
     }
 
     /// Rows of the batch (tokens).
@@ -167,10 +172,11 @@ impl QuantizedActivations {
         }
         let mut values = vec![0.0; self.cols];
         for plane in 0..self.planes() {
-            let row = self.view().row(row * self.planes() + plane);
+            let groups = self.view().row(row * self.planes() + plane);
             for (block, values) in values.chunks_mut(SCALE_LEN).enumerate() {
-                for (value, code) in values.iter_mut().zip(row.block(block)) {
-                    *value += f32::from(code) * row.scales[block];
+                let group = &groups[block / 4];
+                for (value, code) in values.iter_mut().zip(group.block(block)) {
+                    *value += f32::from(code) * group.scales[block % 4];
                 }
             }
         }
@@ -184,21 +190,13 @@ impl QuantizedActivations {
 
     /// All rows of codes, [`planes`](Self::planes) for each row of values.
     pub(crate) fn view(&self) -> Q8Rows<'_> {
-        let (rows, padded) = self.shape();
+        let rows = self.rows * self.planes();
+        let row_len = self.cols.div_ceil(GROUP_LEN);
         Q8Rows {
             rows,
-            padded,
-            codes: &self.codes[..rows * padded],
-            scales: &self.scales[..rows * padded / SCALE_LEN],
-            sums: &self.sums[..rows * padded / SUM_LEN],
+            row_len,
+            groups: &self.groups[..rows * row_len],
         }
-    }
-}
-
-/// Makes `buffer` at least `len` long.
-fn grow<T: Clone + Default>(buffer: &mut Vec<T>, len: usize) {
-    if buffer.len() < len {
-        buffer.resize(len, T::default());
     }
 }
 
@@ -216,75 +214,37 @@ pub enum Activations<'a> {
     Q8(&'a QuantizedActivations),
 }
 
-/// Quantized rows as the kernels see them.
+/// Quantized rows as the kernels see them: each padded with zeros to whole groups.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Q8Rows<'a> {
     rows: usize,
-    padded: usize,
-    codes: &'a [i8],
-    scales: &'a [f32],
-    sums: &'a [f32],
+    row_len: usize,
+    groups: &'a [Q8Group],
 }
 
 impl<'a> Q8Rows<'a> {
-    /// Rows (tokens).
+    /// Rows of codes (tokens, or tokens and residuals).
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Codes of a row, with those that pad it to whole groups.
-    pub(crate) fn padded_cols(&self) -> usize {
-        self.padded
+    /// Groups of a row.
+    pub(crate) fn row_len(&self) -> usize {
+        self.row_len
     }
 
     /// The rows `first..first + count`, which must exist.
     pub(crate) fn slice(&self, first: usize, count: usize) -> Q8Rows<'a> {
-        let part = |unit: usize| {
-            let len = self.padded / unit;
-            first * len..(first + count) * len
-        };
         Q8Rows {
             rows: count,
-            padded: self.padded,
-            codes: &self.codes[part(1)],
-            scales: &self.scales[part(SCALE_LEN)],
-            sums: &self.sums[part(SUM_LEN)],
+            row_len: self.row_len,
+            groups: &self.groups[first * self.row_len..(first + count) * self.row_len],
         }
     }
 
     /// One row, which must exist.
-    pub(crate) fn row(&self, row: usize) -> Q8Row<'a> {
-        let one = self.slice(row, 1);
-        Q8Row {
-            codes: one.codes,
-            scales: one.scales,
-            sums: one.sums,
-        }
-    }
-}
-
-/// One quantized row, padded with zeros to whole groups. See [`QuantizedActivations`] for the order
-/// of the codes and of the sums.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Q8Row<'a> {
-    /// A code for each value; between -127 and 127.
-    pub(crate) codes: &'a [i8],
-    /// A scale for each 32 values.
-    pub(crate) scales: &'a [f32],
-    /// `scale * sum of codes` for each 16 values.
-    pub(crate) sums: &'a [f32],
-}
-
-impl Q8Row<'_> {
-    /// The 32 codes of a scale block in natural order.
-    pub(crate) fn block(&self, block: usize) -> [i8; 32] {
-        let group = &self.codes[block / 4 * GROUP_LEN..][..GROUP_LEN];
-        let mut codes = [0; 32];
-        for (word, codes) in codes.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-            let first = interleaved(block % 4 * SCALE_LEN + 4 * word);
-            codes.copy_from_slice(&group[first..first + 4]);
-        }
-        codes
+    pub(crate) fn row(&self, row: usize) -> &'a [Q8Group] {
+        &self.groups[row * self.row_len..(row + 1) * self.row_len]
     }
 }
 

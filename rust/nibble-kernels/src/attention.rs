@@ -5,7 +5,7 @@ use half::f16;
 use crate::error::KernelError;
 use crate::format::Format;
 use crate::kernels::Kernels;
-use crate::ops::{exp, exp_shifted, maximum};
+use crate::ops::{exp, maximum};
 
 /// The largest dimension of a head.
 pub const MAX_HEAD_DIM: usize = 512;
@@ -13,9 +13,9 @@ pub const MAX_HEAD_DIM: usize = 512;
 pub const MAX_GROUP: usize = 32;
 
 /// Positions whose scores are held at once.
-const TILE: usize = 16;
-/// Values of a tile of keys or values.
-const TILE_VALUES: usize = 4096;
+const TILE: usize = 64;
+/// Numbers that are converted to single precision at once.
+const CONVERTED: usize = 2048;
 
 /// How keys and values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,31 +86,98 @@ impl<'a> KvRows<'a> {
         Ok(len / row)
     }
 
-    /// The positions `first..first + count` as `f32`, in `scratch` unless they are that already.
-    fn tile<'s>(
-        &self,
-        kernels: &Kernels,
-        first: usize,
-        count: usize,
-        head_dim: usize,
-        scratch: &'s mut [f32],
-    ) -> &'s [f32]
-    where
-        'a: 's,
-    {
+    /// The positions `first..first + count`, or fewer where the rows end.
+    fn slice(&self, first: usize, count: usize, head_dim: usize) -> KvRows<'a> {
         let values = first * head_dim..(first + count) * head_dim;
-        let scratch = scratch.get_mut(..count * head_dim).unwrap_or_default();
         match self {
-            KvRows::F32(rows) => return rows.get(values).unwrap_or_default(),
-            KvRows::F16(rows) => {
-                kernels.f16_to_f32(rows.get(values).unwrap_or_default(), scratch);
-            }
+            KvRows::F32(rows) => KvRows::F32(rows.get(values).unwrap_or_default()),
+            KvRows::F16(rows) => KvRows::F16(rows.get(values).unwrap_or_default()),
             KvRows::Q8_0(blocks) => {
                 let bytes = values.start / 32 * 34..values.end / 32 * 34;
-                kernels.q8_0_to_f32(blocks.get(bytes).unwrap_or_default(), scratch);
+                KvRows::Q8_0(blocks.get(bytes).unwrap_or_default())
             }
         }
-        scratch
+    }
+
+    /// `out[g][p] = queries[g] · keys[p]` for all `count` positions.
+    fn scores(
+        &self,
+        kernels: &Kernels,
+        queries: &[f32],
+        count: usize,
+        head_dim: usize,
+        out: &mut [f32],
+    ) {
+        match self {
+            KvRows::F32(keys) => return kernels.attention_scores(queries, keys, head_dim, out),
+            KvRows::F16(keys) => {
+                if let Some(()) = kernels.attention_scores_f16(queries, keys, head_dim, out) {
+                    return;
+                }
+            }
+            KvRows::Q8_0(_) => {}
+        }
+        self.each_converted(kernels, count, head_dim, |first, keys| {
+            for (query, out) in queries
+                .chunks_exact(head_dim)
+                .zip(out.chunks_exact_mut(count))
+            {
+                let out = out.get_mut(first..first + keys.len() / head_dim);
+                kernels.attention_scores(query, keys, head_dim, out.unwrap_or_default());
+            }
+        });
+    }
+
+    /// `out[g] += Σ weights[g][p] * values[p]` over all `count` positions.
+    fn mix(
+        &self,
+        kernels: &Kernels,
+        weights: &[f32],
+        count: usize,
+        head_dim: usize,
+        out: &mut [f32],
+    ) {
+        match self {
+            KvRows::F32(values) => return kernels.attention_mix(weights, values, head_dim, out),
+            KvRows::F16(values) => {
+                if let Some(()) = kernels.attention_mix_f16(weights, values, head_dim, out) {
+                    return;
+                }
+            }
+            KvRows::Q8_0(_) => {}
+        }
+        self.each_converted(kernels, count, head_dim, |first, values| {
+            for (weights, out) in weights
+                .chunks_exact(count)
+                .zip(out.chunks_exact_mut(head_dim))
+            {
+                let weights = weights.get(first..first + values.len() / head_dim);
+                kernels.attention_mix(weights.unwrap_or_default(), values, head_dim, out);
+            }
+        });
+    }
+
+    /// Calls `each` with (first position, the numbers in single precision) for all `count` positions, a piece at
+    /// a time.
+    fn each_converted(
+        &self,
+        kernels: &Kernels,
+        count: usize,
+        head_dim: usize,
+        mut each: impl FnMut(usize, &[f32]),
+    ) {
+        let mut converted = [0.0; CONVERTED];
+        let step = (CONVERTED / head_dim).max(1);
+        for first in (0..count).step_by(step) {
+            let len = step.min(count - first) * head_dim;
+            let numbers = converted.get_mut(..len).unwrap_or_default();
+            match self.slice(first, len / head_dim, head_dim) {
+                KvRows::F32(rows) => numbers.copy_from_slice(rows),
+                KvRows::F16(rows) => kernels.f16_to_f32(rows, numbers),
+                KvRows::Q8_0(blocks) => kernels.q8_0_to_f32(blocks, numbers),
+            }
+            each(first, numbers);
+        }
     }
 }
 
@@ -164,8 +231,6 @@ pub fn attend<'a>(
     let mut largest = [f32::NEG_INFINITY; MAX_GROUP];
     let mut totals = [0.0_f32; MAX_GROUP];
     let mut scores = [0.0_f32; MAX_GROUP * TILE];
-    let mut scratch = [0.0_f32; TILE_VALUES];
-    let tile_len = TILE.min(TILE_VALUES / head_dim);
 
     for (keys, values) in blocks {
         let positions = keys.positions(head_dim)?;
@@ -174,11 +239,11 @@ pub fn attend<'a>(
             positions,
             values.positions(head_dim)?,
         )?;
-        for first in (0..positions).step_by(tile_len) {
-            let count = tile_len.min(positions - first);
+        for first in (0..positions).step_by(TILE) {
+            let count = TILE.min(positions - first);
             let scores = scores.get_mut(..group * count).unwrap_or_default();
-            let tile = keys.tile(kernels, first, count, head_dim, &mut scratch);
-            kernels.attention_scores(queries, tile, head_dim, scores);
+            let tile = keys.slice(first, count, head_dim);
+            tile.scores(kernels, queries, count, head_dim, scores);
 
             let states = largest.iter_mut().zip(&mut totals);
             let rows = scores
@@ -197,10 +262,10 @@ pub fn attend<'a>(
                     }
                     *largest = tile_largest;
                 }
-                *total += exp_shifted(scores, *largest);
+                *total += kernels.exp_shifted(scores, *largest);
             }
-            let tile = values.tile(kernels, first, count, head_dim, &mut scratch);
-            kernels.attention_mix(scores, tile, head_dim, out);
+            let tile = values.slice(first, count, head_dim);
+            tile.mix(kernels, scores, count, head_dim, out);
         }
     }
     for (out, total) in out.chunks_exact_mut(head_dim).zip(&totals) {
@@ -214,5 +279,5 @@ pub fn attend<'a>(
 }
 
 const _: () = {
-    assert!(TILE_VALUES / MAX_HEAD_DIM >= 1);
+    assert!(CONVERTED / MAX_HEAD_DIM >= 1);
 };

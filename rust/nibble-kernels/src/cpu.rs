@@ -275,6 +275,9 @@ impl<'a> Inputs<'a> {
                 if *planes == 1 {
                     return product(weights, tile);
                 }
+                if let Some(product) = kernels.matmul_q16(weight.format()) {
+                    return product(weights, x, tile);
+                }
                 let mut parts = [0.0; STRIP * TOKENS * 2];
                 for (strip, weights) in weights.chunks(STRIP * weight.row_bytes()).enumerate() {
                     let rows = weights.len() / weight.row_bytes();

@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use crate::activations::Q8Rows;
+use crate::activations::{Q8Group, Q8Rows};
 use crate::error::KernelError;
 use crate::format::Format;
 use crate::scalar;
@@ -16,6 +16,8 @@ pub enum InstructionSet {
     Scalar,
     /// x86-64 with AVX2, FMA and F16C.
     Avx2,
+    /// x86-64 with AVX-512 (F, BW, VL, VBMI) and its VNNI.
+    Avx512,
     /// aarch64 with NEON (plain Armv8.0).
     Neon,
 }
@@ -26,6 +28,7 @@ impl InstructionSet {
         match self {
             InstructionSet::Scalar => "scalar",
             InstructionSet::Avx2 => "avx2",
+            InstructionSet::Avx512 => "avx512",
             InstructionSet::Neon => "neon",
         }
     }
@@ -41,10 +44,13 @@ pub(crate) type MatmulQ8 = unsafe fn(weights: &[u8], x: Q8Rows<'_>, out: TileMut
 pub(crate) type MatmulF32 =
     unsafe fn(format: Format, weights: &[u8], x: &[f32], cols: usize, out: TileMut<'_>);
 
-/// Quantizes `x` (whole blocks of 32) to `codes`, `scales` and `sums` of a row that is padded to
-/// groups of 128; see [`crate::QuantizedActivations`].
-pub(crate) type QuantizeRow =
-    unsafe fn(x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [f32]);
+/// Quantizes `x` (whole blocks of 32) to a row that is padded to groups of 128; see
+/// [`crate::QuantizedActivations`].
+pub(crate) type QuantizeRow = unsafe fn(x: &[f32], row: &mut [Q8Group]);
+
+/// As [`QuantizeRow`], with residuals.
+pub(crate) type QuantizeRowWithResidual =
+    unsafe fn(x: &[f32], row: &mut [Q8Group], residuals: &mut [Q8Group]);
 
 /// The functions of one instruction set. They are `unsafe` for one reason: the CPU must have the
 /// instructions. Lengths that do not fit may make them panic, or leave numbers out.
@@ -52,14 +58,23 @@ pub(crate) struct Table {
     pub(crate) instruction_set: InstructionSet,
     /// The product with 8-bit activations, for the formats of [`Format::takes_q8`].
     pub(crate) matmul_q8: fn(Format) -> Option<MatmulQ8>,
+    /// The same where each row of activations is followed by its residuals, in one pass over the weights:
+    /// `x.rows() == 2 * out.tokens()`. Without it, the two are multiplied apart and added.
+    pub(crate) matmul_q16: Option<fn(Format) -> Option<MatmulQ8>>,
     /// The product with `f32` activations.
     pub(crate) matmul_f32: MatmulF32,
     /// Quantizes a row of activations.
     pub(crate) quantize_row: QuantizeRow,
+    /// Quantizes a row of activations and what that leaves over.
+    pub(crate) quantize_row_with_residual: QuantizeRowWithResidual,
     /// `out[i] = x[i]`.
     pub(crate) f16_to_f32: unsafe fn(x: &[f16], out: &mut [f32]),
     /// Dequantizes Q8_0 blocks.
     pub(crate) q8_0_to_f32: unsafe fn(blocks: &[u8], out: &mut [f32]),
+    /// `up[i] *= silu(gate[i])`.
+    pub(crate) swiglu: unsafe fn(gate: &[f32], up: &mut [f32]),
+    /// Replaces `x` by `exp(x - shift)` and gives the sum.
+    pub(crate) exp_shifted: unsafe fn(x: &mut [f32], shift: f32) -> f32,
     /// `out[g][p] = queries[g] · keys[p]` for queries `[group, dim]` and keys `[positions, dim]`.
     pub(crate) attention_scores:
         unsafe fn(queries: &[f32], keys: &[f32], dim: usize, out: &mut [f32]),
@@ -67,6 +82,17 @@ pub(crate) struct Table {
     /// `[positions, dim]` and out `[group, dim]`.
     pub(crate) attention_mix:
         unsafe fn(weights: &[f32], values: &[f32], dim: usize, out: &mut [f32]),
+    /// The same two over numbers in half precision. Without it, they are converted first.
+    pub(crate) attention_f16: Option<AttentionF16>,
+}
+
+/// Attention that reads keys and values in half precision.
+#[derive(Clone, Copy)]
+pub(crate) struct AttentionF16 {
+    /// As [`Table::attention_scores`].
+    pub(crate) scores: unsafe fn(queries: &[f32], keys: &[f16], dim: usize, out: &mut [f32]),
+    /// As [`Table::attention_mix`].
+    pub(crate) mix: unsafe fn(weights: &[f32], values: &[f16], dim: usize, out: &mut [f32]),
 }
 
 /// A table of functions for one instruction set that this CPU has. Cheap to copy.
@@ -105,6 +131,12 @@ impl Kernels {
                 table: &crate::avx2::TABLE,
             });
         }
+        #[cfg(target_arch = "x86_64")]
+        if crate::avx512::is_supported() {
+            all.push(Kernels {
+                table: &crate::avx512::TABLE,
+            });
+        }
         #[cfg(target_arch = "aarch64")]
         all.push(Kernels {
             table: &crate::neon::TABLE,
@@ -132,6 +164,20 @@ impl Kernels {
         Ok(())
     }
 
+    /// The function for activations with residuals, if there is one; see [`Table::matmul_q16`].
+    pub(crate) fn matmul_q16(
+        &self,
+        format: Format,
+    ) -> Option<impl Fn(&[u8], Q8Rows<'_>, TileMut<'_>)> {
+        let kernel = (self.table.matmul_q16?)(format)?;
+        // SAFETY: as in `matmul_q8`.
+        Some(
+            move |weights: &[u8], x: Q8Rows<'_>, out: TileMut<'_>| unsafe {
+                kernel(weights, x, out)
+            },
+        )
+    }
+
     /// `weights` must hold `out.rows()` rows of `cols` values in `format`.
     pub(crate) fn matmul_f32(
         &self,
@@ -145,15 +191,19 @@ impl Kernels {
         unsafe { (self.table.matmul_f32)(format, weights, x, cols, out) }
     }
 
-    pub(crate) fn quantize_row(
+    pub(crate) fn quantize_row(&self, x: &[f32], row: &mut [Q8Group]) {
+        // SAFETY: as in `matmul_q8`.
+        unsafe { (self.table.quantize_row)(x, row) }
+    }
+
+    pub(crate) fn quantize_row_with_residual(
         &self,
         x: &[f32],
-        codes: &mut [i8],
-        scales: &mut [f32],
-        sums: &mut [f32],
+        row: &mut [Q8Group],
+        residuals: &mut [Q8Group],
     ) {
         // SAFETY: as in `matmul_q8`.
-        unsafe { (self.table.quantize_row)(x, codes, scales, sums) }
+        unsafe { (self.table.quantize_row_with_residual)(x, row, residuals) }
     }
 
     pub(crate) fn f16_to_f32(&self, x: &[f16], out: &mut [f32]) {
@@ -186,5 +236,46 @@ impl Kernels {
     ) {
         // SAFETY: as in `matmul_q8`.
         unsafe { (self.table.attention_mix)(weights, values, dim, out) }
+    }
+
+    /// [`crate::ops::swiglu`] with these instructions.
+    pub fn swiglu(&self, gate: &[f32], up: &mut [f32]) {
+        // SAFETY: as in `matmul_q8`.
+        unsafe { (self.table.swiglu)(gate, up) }
+    }
+
+    pub(crate) fn exp_shifted(&self, x: &mut [f32], shift: f32) -> f32 {
+        // SAFETY: as in `matmul_q8`.
+        unsafe { (self.table.exp_shifted)(x, shift) }
+    }
+
+    /// [`attention_scores`](Self::attention_scores) of keys in half precision; `None` where these
+    /// instructions have no such function.
+    pub(crate) fn attention_scores_f16(
+        &self,
+        queries: &[f32],
+        keys: &[f16],
+        dim: usize,
+        out: &mut [f32],
+    ) -> Option<()> {
+        let AttentionF16 { scores, .. } = self.table.attention_f16?;
+        // SAFETY: as in `matmul_q8`.
+        unsafe { scores(queries, keys, dim, out) };
+        Some(())
+    }
+
+    /// [`attention_mix`](Self::attention_mix) of values in half precision; `None` where these instructions
+    /// have no such function.
+    pub(crate) fn attention_mix_f16(
+        &self,
+        weights: &[f32],
+        values: &[f16],
+        dim: usize,
+        out: &mut [f32],
+    ) -> Option<()> {
+        let AttentionF16 { mix, .. } = self.table.attention_f16?;
+        // SAFETY: as in `matmul_q8`.
+        unsafe { mix(weights, values, dim, out) };
+        Some(())
     }
 }

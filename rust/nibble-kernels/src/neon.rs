@@ -22,21 +22,27 @@ use std::mem::MaybeUninit;
 
 use half::f16;
 
-use crate::activations::{GROUP_LEN, Q8Row, Q8Rows, SCALE_LEN, SUM_LEN};
+use crate::activations::{GROUP_LEN, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN};
 use crate::dequantize::{array_at, dequantize_blocks};
 use crate::format::Format;
 use crate::kernels::{InstructionSet, MatmulQ8, Table};
+use crate::ops;
 use crate::tile::TileMut;
 
 pub(crate) static TABLE: Table = Table {
     instruction_set: InstructionSet::Neon,
     matmul_q8,
+    matmul_q16: None,
     matmul_f32,
     quantize_row,
+    quantize_row_with_residual,
     f16_to_f32,
     q8_0_to_f32,
+    swiglu: ops::swiglu_inline,
+    exp_shifted: ops::exp_shifted,
     attention_scores,
     attention_mix,
+    attention_f16: None,
 };
 
 fn matmul_q8(format: Format) -> Option<MatmulQ8> {
@@ -105,8 +111,7 @@ fn multiply_q8<B: Blocks>(weights: &[u8], x: Q8Rows<'_>, mut out: TileMut<'_>) {
     let row_bytes = weights.len() / out.rows();
     assert_eq!(x.rows(), out.tokens());
     assert!(row_bytes * out.rows() == weights.len());
-    // What the loads below rely on: a row has as many groups as the activations, rounded up.
-    assert_eq!(groups_of::<B>(row_bytes), x.padded_cols() / GROUP_LEN);
+    assert_eq!(groups_of::<B>(row_bytes), x.row_len());
     match x.rows() {
         1 => multiply_decoded::<B, 1>(weights, row_bytes, x, &mut out),
         2 => multiply_decoded::<B, 2>(weights, row_bytes, x, &mut out),
@@ -146,7 +151,7 @@ fn multiply_decoded<B: Blocks, const TOKENS: usize>(
     x: Q8Rows<'_>,
     out: &mut TileMut<'_>,
 ) {
-    let x: [Q8Row<'_>; TOKENS] = from_fn(|t| x.row(t));
+    let x: [&[Q8Group]; TOKENS] = from_fn(|t| x.row(t));
     for (r, row) in weights.chunks_exact(row_bytes).enumerate() {
         // The neutral element of addition: a panel sets its first sum, even if that is -0.
         let mut totals = [-0.0; TOKENS];
@@ -154,9 +159,7 @@ fn multiply_decoded<B: Blocks, const TOKENS: usize>(
         let mut index = 0;
         let mut multiply = |groups: B::Groups| {
             for group in groups.as_ref() {
-                // SAFETY: `multiply_q8` compared the lengths.
-                accumulators =
-                    from_fn(|t| unsafe { accumulate::<B>(accumulators[t], group, x[t], index) });
+                accumulators = from_fn(|t| accumulate::<B>(accumulators[t], group, &x[t][index]));
                 index += 1;
             }
             if index % PANEL_GROUPS == 0 {
@@ -257,13 +260,11 @@ fn multiply_tokens<'a, B: Blocks, const TOKENS: usize>(
     out: &mut TileMut<'_>,
 ) {
     let (token, first) = at;
-    let x: [Q8Row<'_>; TOKENS] = from_fn(|t| x.row(token + t));
+    let x: [&[Q8Group]; TOKENS] = from_fn(|t| x.row(token + t));
     for (r, groups) in rows.enumerate() {
         let mut accumulators = [vdupq_n_f32(0.0); TOKENS];
         for (i, group) in groups.iter().enumerate() {
-            // SAFETY: `multiply_q8` compared the lengths.
-            accumulators =
-                from_fn(|t| unsafe { accumulate::<B>(accumulators[t], group, x[t], start + i) });
+            accumulators = from_fn(|t| accumulate::<B>(accumulators[t], group, &x[t][start + i]));
         }
         for (t, accumulator) in accumulators.into_iter().enumerate() {
             let sum = vaddvq_f32(accumulator);
@@ -276,26 +277,16 @@ fn multiply_tokens<'a, B: Blocks, const TOKENS: usize>(
     }
 }
 
-/// Adds the product of a group with group `index` of a row of activations.
-///
-/// # Safety
-/// `x` must have that group.
+/// Adds the product of a group of weights with one of activations.
 #[target_feature(enable = "neon")]
 #[inline]
-unsafe fn accumulate<B: Blocks>(
-    accumulator: float32x4_t,
-    group: &Group,
-    x: Q8Row<'_>,
-    index: usize,
-) -> float32x4_t {
-    debug_assert!((index + 1) * GROUP_LEN <= x.codes.len());
-    // SAFETY: codes, scales and sums of group `index` exist.
+fn accumulate<B: Blocks>(accumulator: float32x4_t, group: &Group, x: &Q8Group) -> float32x4_t {
+    // SAFETY: 128 codes, four scales, two times four sums.
     let (codes, scales, sums): ([int8x16_t; 8], _, _) = unsafe {
-        let codes = x.codes.as_ptr().add(index * GROUP_LEN);
-        let sums = x.sums.as_ptr().add(index * 8);
+        let (codes, sums) = (x.codes.as_ptr(), x.sums.as_ptr());
         (
             from_fn(|i| vld1q_s8(codes.add(16 * i))),
-            vld1q_f32(x.scales.as_ptr().add(index * 4)),
+            vld1q_f32(x.scales.as_ptr()),
             [vld1q_f32(sums), vld1q_f32(sums.add(4))],
         )
     };
@@ -836,39 +827,103 @@ fn dots<const ROWS: usize, const TOKENS: usize>(
     }
 }
 
+/// Four blocks of 32 values in steps of their scales, as [`scaled_block`] gives them; zeros for
+/// those that are missing at the end of a row.
+type ScaledGroup = [(f32, [float32x4_t; 8]); GROUP_LEN / SCALE_LEN];
+
 #[target_feature(enable = "neon")]
-fn quantize_row(x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [f32]) {
-    let (blocks, _) = x.as_chunks::<SCALE_LEN>();
-    let (codes, _) = codes.as_chunks_mut::<GROUP_LEN>();
-    let (scales, _) = scales.as_chunks_mut::<{ GROUP_LEN / SCALE_LEN }>();
-    let (sums, _) = sums.as_chunks_mut::<{ GROUP_LEN / SUM_LEN }>();
-    for (((blocks, codes), scales), sums) in blocks.chunks(4).zip(codes).zip(scales).zip(sums) {
-        let mut halves = [[vdupq_n_u8(0); 4]; 2];
-        *scales = [0.0; 4];
-        for (b, block) in blocks.iter().enumerate() {
-            (scales[b], [halves[0][b], halves[1][b]]) = quantize_block(block);
-        }
-        let mut pairs = [vdupq_n_s16(0); 2];
-        for (i, vector) in interleave(halves).into_iter().enumerate() {
-            pairs[i % 2] = vpadalq_s8(pairs[i % 2], vector);
-            // SAFETY: the 128 codes are eight vectors.
-            unsafe { vst1q_s8(codes.as_mut_ptr().add(16 * i), vector) };
-        }
-        // SAFETY: four scales, two times four sums.
-        unsafe {
-            let scales = vld1q_f32(scales.as_ptr());
-            for (half, pairs) in pairs.into_iter().enumerate() {
-                let sum = vcvtq_f32_s32(vpaddlq_s16(pairs));
-                vst1q_f32(sums.as_mut_ptr().add(4 * half), vmulq_f32(scales, sum));
-            }
-        }
+#[inline]
+fn scaled_group(x: &[f32]) -> ScaledGroup {
+    let mut group = [(0.0, [vdupq_n_f32(0.0); 8]); GROUP_LEN / SCALE_LEN];
+    for (x, block) in x.as_chunks().0.iter().zip(&mut group) {
+        *block = scaled_block(x);
+    }
+    group
+}
+
+#[target_feature(enable = "neon")]
+fn quantize_row(x: &[f32], row: &mut [Q8Group]) {
+    for (x, group) in x.chunks(GROUP_LEN).zip(row) {
+        let scaled = scaled_group(x);
+        let lanes = store_codes(scaled.map(|(_, scaled)| nearest(scaled)), group);
+        group.scales = scaled.map(|(scale, _)| scale);
+        store_sums(products_with_scales(lanes, &group.scales), group);
     }
 }
 
-/// The same bits as the scalar function's.
+#[target_feature(enable = "neon")]
+fn quantize_row_with_residual(x: &[f32], row: &mut [Q8Group], residuals: &mut [Q8Group]) {
+    for ((x, group), residual) in x.chunks(GROUP_LEN).zip(row).zip(residuals) {
+        let scaled = scaled_group(x);
+        let codes = scaled.map(|(_, scaled)| nearest(scaled));
+        let rests = from_fn(|b| {
+            from_fn(|i| {
+                let left = vsubq_f32(scaled[b].1[i], vcvtq_f32_s32(codes[b][i]));
+                vcvtnq_s32_f32(vmulq_n_f32(left, RESIDUAL_STEPS as f32))
+            })
+        });
+        let lanes = store_codes(codes, group);
+        let rest_lanes = store_codes(rests, residual);
+        group.scales = scaled.map(|(scale, _)| scale);
+        residual.scales = group.scales.map(|scale| scale / RESIDUAL_STEPS as f32);
+        residual.sums = [0.0; 8];
+        let sums = products_with_scales(lanes, &group.scales);
+        let rest_sums = products_with_scales(rest_lanes, &residual.scales);
+        store_sums(
+            from_fn(|half| vaddq_f32(sums[half], rest_sums[half])),
+            group,
+        );
+    }
+}
+
 #[target_feature(enable = "neon")]
 #[inline]
-fn quantize_block(x: &[f32; SCALE_LEN]) -> (f32, [uint8x16_t; 2]) {
+fn nearest(values: [float32x4_t; 8]) -> [int32x4_t; 8] {
+    values.map(|v| vcvtnq_s32_f32(v))
+}
+
+/// Stores the codes of four blocks, and gives their sums in each lane: first and second halves.
+#[target_feature(enable = "neon")]
+#[inline]
+fn store_codes(blocks: [[int32x4_t; 8]; 4], group: &mut Q8Group) -> [float32x4_t; 2] {
+    let mut halves = [[vdupq_n_u8(0); 4]; 2];
+    for (b, block) in blocks.into_iter().enumerate() {
+        let words = block.map(|v| vqmovn_s32(v));
+        let bytes: [int8x8_t; 4] =
+            from_fn(|i| vqmovn_s16(vcombine_s16(words[2 * i], words[2 * i + 1])));
+        halves[0][b] = vreinterpretq_u8_s8(vcombine_s8(bytes[0], bytes[1]));
+        halves[1][b] = vreinterpretq_u8_s8(vcombine_s8(bytes[2], bytes[3]));
+    }
+    let mut pairs = [vdupq_n_s16(0); 2];
+    for (i, vector) in interleave(halves).into_iter().enumerate() {
+        pairs[i % 2] = vpadalq_s8(pairs[i % 2], vector);
+        // SAFETY: the 128 codes are eight vectors.
+        unsafe { vst1q_s8(group.codes.as_mut_ptr().add(16 * i), vector) };
+    }
+    pairs.map(|pairs| vcvtq_f32_s32(vpaddlq_s16(pairs)))
+}
+
+#[target_feature(enable = "neon")]
+#[inline]
+fn products_with_scales(lanes: [float32x4_t; 2], scales: &[f32; 4]) -> [float32x4_t; 2] {
+    // SAFETY: four scales.
+    let scales = unsafe { vld1q_f32(scales.as_ptr()) };
+    lanes.map(|lanes| vmulq_f32(scales, lanes))
+}
+
+#[target_feature(enable = "neon")]
+#[inline]
+fn store_sums(sums: [float32x4_t; 2], group: &mut Q8Group) {
+    for (half, sums) in sums.into_iter().enumerate() {
+        // SAFETY: two times four sums.
+        unsafe { vst1q_f32(group.sums.as_mut_ptr().add(4 * half), sums) };
+    }
+}
+
+/// The scale of a block and its values in steps of it, the same bits as the scalar function's.
+#[target_feature(enable = "neon")]
+#[inline]
+fn scaled_block(x: &[f32; SCALE_LEN]) -> (f32, [float32x4_t; 8]) {
     // SAFETY: 32 values.
     let x: [float32x4_t; 8] = unsafe { from_fn(|i| vld1q_f32(x.as_ptr().add(4 * i))) };
     // As integers, magnitudes of floats are in order, with infinity and NaN above all others.
@@ -877,7 +932,7 @@ fn quantize_block(x: &[f32; SCALE_LEN]) -> (f32, [uint8x16_t; 2]) {
         .into_iter()
         .fold(vdupq_n_u32(0), |m, v| vmaxq_u32(m, magnitude(v)));
     let largest = f32::from_bits(vmaxvq_u32(largest));
-    let zeros = [vdupq_n_u8(0); 2];
+    let zeros = [vdupq_n_f32(0.0); 8];
     if !largest.is_finite() {
         return (f32::NAN, zeros);
     }
@@ -885,14 +940,7 @@ fn quantize_block(x: &[f32; SCALE_LEN]) -> (f32, [uint8x16_t; 2]) {
     if !inverse.is_finite() {
         return (0.0, zeros);
     }
-    let words = x.map(|v| vqmovn_s32(vcvtnq_s32_f32(vmulq_n_f32(v, inverse))));
-    let bytes: [int8x8_t; 4] =
-        from_fn(|i| vqmovn_s16(vcombine_s16(words[2 * i], words[2 * i + 1])));
-    let codes = [
-        vcombine_s8(bytes[0], bytes[1]),
-        vcombine_s8(bytes[2], bytes[3]),
-    ];
-    (largest / 127.0, codes.map(|v| vreinterpretq_u8_s8(v)))
+    (largest / 127.0, x.map(|v| vmulq_n_f32(v, inverse)))
 }
 
 #[target_feature(enable = "neon")]

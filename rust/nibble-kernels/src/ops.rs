@@ -21,6 +21,12 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
 /// `up[i] *= silu(gate[i])` with `silu(x) = x / (1 + exp(-x))` (Shazeer, "GLU Variants Improve
 /// Transformer", 2020). The two slices have one length; a longer one's rest is left alone.
 pub fn swiglu(gate: &[f32], up: &mut [f32]) {
+    swiglu_inline(gate, up);
+}
+
+/// [`swiglu`], compiled anew for the instructions of each caller.
+#[inline(always)]
+pub(crate) fn swiglu_inline(gate: &[f32], up: &mut [f32]) {
     for (up, gate) in up.iter_mut().zip(gate) {
         *up *= gate / (1.0 + exp(-gate));
     }
@@ -57,7 +63,8 @@ pub(crate) fn maximum(x: &[f32]) -> f32 {
         .fold(f32::NEG_INFINITY, |largest, v| largest.max(*v))
 }
 
-/// Replaces `x` by `exp(x - shift)` and returns the sum.
+/// Replaces `x` by `exp(x - shift)` and returns the sum. Compiled anew for the instructions of each caller.
+#[inline(always)]
 pub(crate) fn exp_shifted(x: &mut [f32], shift: f32) -> f32 {
     let (chunks, rest) = x.as_chunks_mut::<8>();
     let mut lanes = [0.0_f32; 8];

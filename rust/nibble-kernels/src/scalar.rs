@@ -8,23 +8,31 @@
 
 use half::f16;
 
-use crate::activations::{GROUP_LEN, Q8Row, Q8Rows, SCALE_LEN, SUM_LEN, interleaved};
+use crate::activations::{
+    GROUP_LEN, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, SUM_LEN, interleaved,
+};
 use crate::dequantize::{
     array_at, codes_5bit, codes_6bit, dequantize, f16_at, scales_and_minimums,
 };
 use crate::format::Format;
 use crate::kernels::{InstructionSet, MatmulQ8, Table};
+use crate::ops;
 use crate::tile::TileMut;
 
 pub(crate) static TABLE: Table = Table {
     instruction_set: InstructionSet::Scalar,
     matmul_q8,
+    matmul_q16: None,
     matmul_f32,
     quantize_row,
+    quantize_row_with_residual,
     f16_to_f32,
     q8_0_to_f32,
+    swiglu: ops::swiglu_inline,
+    exp_shifted: ops::exp_shifted,
     attention_scores,
     attention_mix,
+    attention_f16: None,
 };
 
 pub(crate) fn matmul_q8(format: Format) -> Option<MatmulQ8> {
@@ -45,7 +53,7 @@ fn each_row_q8(
     weights: &[u8],
     x: Q8Rows<'_>,
     mut out: TileMut<'_>,
-    dot: impl Fn(&[u8], Q8Row<'_>) -> f32,
+    dot: impl Fn(&[u8], &[Q8Group]) -> f32,
 ) {
     let row_bytes = weights.len() / out.rows();
     for (r, row) in weights.chunks_exact(row_bytes).enumerate() {
@@ -79,64 +87,64 @@ fn sum(codes: [i8; 32]) -> i32 {
     codes.iter().map(|code| i32::from(*code)).sum()
 }
 
-fn dot_q4_0(row: &[u8], x: Q8Row<'_>) -> f32 {
+fn dot_q4_0(row: &[u8], x: &[Q8Group]) -> f32 {
     let (blocks, _) = row.as_chunks::<18>();
     let mut total = 0.0;
     for (b, block) in blocks.iter().enumerate() {
-        let dot = dot_i8(codes_4bit(array_at(block, 2), 8), x.block(b));
-        total += f16_at(block, 0) * x.scales[b] * dot as f32;
+        let dot = dot_i8(codes_4bit(array_at(block, 2), 8), x[b / 4].block(b));
+        total += f16_at(block, 0) * x[b / 4].scales[b % 4] * dot as f32;
     }
     total
 }
 
-fn dot_q4_1(row: &[u8], x: Q8Row<'_>) -> f32 {
+fn dot_q4_1(row: &[u8], x: &[Q8Group]) -> f32 {
     let (blocks, _) = row.as_chunks::<20>();
     let mut total = 0.0;
     for (b, block) in blocks.iter().enumerate() {
         let (d, m) = (f16_at(block, 0), f16_at(block, 2));
-        let codes = x.block(b);
+        let codes = x[b / 4].block(b);
         let dot = dot_i8(codes_4bit(array_at(block, 4), 0), codes);
-        total += x.scales[b] * (d * dot as f32 + m * sum(codes) as f32);
+        total += x[b / 4].scales[b % 4] * (d * dot as f32 + m * sum(codes) as f32);
     }
     total
 }
 
-fn dot_q5_0(row: &[u8], x: Q8Row<'_>) -> f32 {
+fn dot_q5_0(row: &[u8], x: &[Q8Group]) -> f32 {
     let (blocks, _) = row.as_chunks::<22>();
     let mut total = 0.0;
     for (b, block) in blocks.iter().enumerate() {
         let weights = codes_5bit(array_at(block, 2), array_at(block, 6));
-        let dot = dot_i8(weights.map(|code| code as i8 - 16), x.block(b));
-        total += f16_at(block, 0) * x.scales[b] * dot as f32;
+        let dot = dot_i8(weights.map(|code| code as i8 - 16), x[b / 4].block(b));
+        total += f16_at(block, 0) * x[b / 4].scales[b % 4] * dot as f32;
     }
     total
 }
 
-fn dot_q5_1(row: &[u8], x: Q8Row<'_>) -> f32 {
+fn dot_q5_1(row: &[u8], x: &[Q8Group]) -> f32 {
     let (blocks, _) = row.as_chunks::<24>();
     let mut total = 0.0;
     for (b, block) in blocks.iter().enumerate() {
         let (d, m) = (f16_at(block, 0), f16_at(block, 2));
         let weights = codes_5bit(array_at(block, 4), array_at(block, 8));
-        let codes = x.block(b);
+        let codes = x[b / 4].block(b);
         let dot = dot_i8(weights.map(|code| code as i8), codes);
-        total += x.scales[b] * (d * dot as f32 + m * sum(codes) as f32);
+        total += x[b / 4].scales[b % 4] * (d * dot as f32 + m * sum(codes) as f32);
     }
     total
 }
 
-fn dot_q8_0(row: &[u8], x: Q8Row<'_>) -> f32 {
+fn dot_q8_0(row: &[u8], x: &[Q8Group]) -> f32 {
     let (blocks, _) = row.as_chunks::<34>();
     let mut total = 0.0;
     for (b, block) in blocks.iter().enumerate() {
         let weights: &[u8; 32] = array_at(block, 2);
-        let dot = dot_i8(weights.map(|w| w as i8), x.block(b));
-        total += f16_at(block, 0) * x.scales[b] * dot as f32;
+        let dot = dot_i8(weights.map(|w| w as i8), x[b / 4].block(b));
+        total += f16_at(block, 0) * x[b / 4].scales[b % 4] * dot as f32;
     }
     total
 }
 
-fn dot_q4_k(row: &[u8], x: Q8Row<'_>) -> f32 {
+fn dot_q4_k(row: &[u8], x: &[Q8Group]) -> f32 {
     let (blocks, _) = row.as_chunks::<144>();
     let mut total = 0.0;
     for (b, block) in blocks.iter().enumerate() {
@@ -145,16 +153,16 @@ fn dot_q4_k(row: &[u8], x: Q8Row<'_>) -> f32 {
         for s in 0..8 {
             let weights =
                 std::array::from_fn(|i| (block[16 + 32 * (s / 2) + i] >> (4 * (s % 2)) & 15) as i8);
-            let codes = x.block(8 * b + s);
+            let codes = x[2 * b + s / 4].block(s);
             let scaled = d * f32::from(scales[s]) * dot_i8(weights, codes) as f32;
             let offset = dmin * f32::from(minimums[s]) * sum(codes) as f32;
-            total += x.scales[8 * b + s] * (scaled - offset);
+            total += x[2 * b + s / 4].scales[s % 4] * (scaled - offset);
         }
     }
     total
 }
 
-fn dot_q5_k(row: &[u8], x: Q8Row<'_>) -> f32 {
+fn dot_q5_k(row: &[u8], x: &[Q8Group]) -> f32 {
     let (blocks, _) = row.as_chunks::<176>();
     let mut total = 0.0;
     for (b, block) in blocks.iter().enumerate() {
@@ -165,30 +173,30 @@ fn dot_q5_k(row: &[u8], x: Q8Row<'_>) -> f32 {
                 let nibble = block[48 + 32 * (s / 2) + i] >> (4 * (s % 2)) & 15;
                 (nibble | (block[16 + i] >> s & 1) << 4) as i8
             });
-            let codes = x.block(8 * b + s);
+            let codes = x[2 * b + s / 4].block(s);
             let scaled = d * f32::from(scales[s]) * dot_i8(weights, codes) as f32;
             let offset = dmin * f32::from(minimums[s]) * sum(codes) as f32;
-            total += x.scales[8 * b + s] * (scaled - offset);
+            total += x[2 * b + s / 4].scales[s % 4] * (scaled - offset);
         }
     }
     total
 }
 
-fn dot_q6_k(row: &[u8], x: Q8Row<'_>) -> f32 {
+fn dot_q6_k(row: &[u8], x: &[Q8Group]) -> f32 {
     let (blocks, _) = row.as_chunks::<210>();
     let mut total = 0.0;
     for (b, block) in blocks.iter().enumerate() {
         let d = f16_at(block, 208);
         let weights = codes_6bit(block);
         for s in 0..8 {
-            let codes = x.block(8 * b + s);
+            let codes = x[2 * b + s / 4].block(s);
             let mut dot = 0;
             for (i, code) in codes.iter().enumerate() {
                 let scale = i32::from(block[192 + 2 * s + i / 16] as i8);
                 let weight = i32::from(weights[32 * s + i]) - 32;
                 dot += scale * weight * i32::from(*code);
             }
-            total += x.scales[8 * b + s] * d * dot as f32;
+            total += x[2 * b + s / 4].scales[s % 4] * d * dot as f32;
         }
     }
     total
@@ -223,45 +231,76 @@ pub(crate) fn matmul_f32(
     }
 }
 
-pub(crate) fn quantize_row(x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [f32]) {
-    codes[x.len() / GROUP_LEN * GROUP_LEN..].fill(0);
-    scales[x.len() / SCALE_LEN..].fill(0.0);
-    sums[x.len() / GROUP_LEN * (GROUP_LEN / SUM_LEN)..].fill(0.0);
-    let (blocks, _) = x.as_chunks::<SCALE_LEN>();
-    for (b, x) in blocks.iter().enumerate() {
-        let (scale, quantized) = quantize_block(x);
-        scales[b] = scale;
-        let (group, block) = (b / 4, b % 4);
-        for (i, q) in quantized.iter().enumerate() {
-            codes[group * GROUP_LEN + interleaved(block * SCALE_LEN + i)] = *q;
+pub(crate) fn quantize_row(x: &[f32], row: &mut [Q8Group]) {
+    for (x, group) in x.chunks(GROUP_LEN).zip(row) {
+        let mut blocks = [(0.0, [0; SCALE_LEN]); GROUP_LEN / SCALE_LEN];
+        for (x, block) in x.as_chunks().0.iter().zip(&mut blocks) {
+            let (scale, scaled) = scaled(x);
+            *block = (scale, scaled.map(|v| v.round_ties_even() as i8));
         }
-        for half in 0..2 {
-            let part = &quantized[half * SUM_LEN..(half + 1) * SUM_LEN];
-            let sum: i32 = part.iter().map(|q| i32::from(*q)).sum();
-            sums[group * 8 + half * 4 + block] = scale * sum as f32;
+        *group = group_of(&blocks);
+    }
+}
+
+/// Quantizes a row, and what that leaves over of it, in 254ths of its steps.
+pub(crate) fn quantize_row_with_residual(
+    x: &[f32],
+    row: &mut [Q8Group],
+    residuals: &mut [Q8Group],
+) {
+    for ((x, group), residual) in x.chunks(GROUP_LEN).zip(row).zip(residuals) {
+        let mut blocks = [(0.0, [0; SCALE_LEN]); GROUP_LEN / SCALE_LEN];
+        let mut rests = blocks;
+        for (b, x) in x.as_chunks().0.iter().enumerate() {
+            let (scale, scaled) = scaled(x);
+            let codes = scaled.map(f32::round_ties_even);
+            let rest = |i: usize| (scaled[i] - codes[i]) * RESIDUAL_STEPS as f32;
+            blocks[b] = (scale, codes.map(|code| code as i8));
+            rests[b] = (
+                scale / RESIDUAL_STEPS as f32,
+                std::array::from_fn(|i| rest(i).round_ties_even() as i8),
+            );
+        }
+        *group = group_of(&blocks);
+        *residual = group_of(&rests);
+        for (sum, rest) in group.sums.iter_mut().zip(&mut residual.sums) {
+            *sum += std::mem::take(rest);
         }
     }
 }
 
-/// Scale and codes of 32 values: the largest magnitude becomes 127, halves round to even. Not
+/// Scales and codes of four blocks as a group.
+fn group_of(blocks: &[(f32, [i8; SCALE_LEN]); GROUP_LEN / SCALE_LEN]) -> Q8Group {
+    let mut group = Q8Group::ZERO;
+    for (b, (scale, codes)) in blocks.iter().enumerate() {
+        group.scales[b] = *scale;
+        for (i, code) in codes.iter().enumerate() {
+            group.codes[interleaved(b * SCALE_LEN + i)] = *code;
+        }
+        for (half, codes) in codes.chunks(SUM_LEN).enumerate() {
+            let sum: i32 = codes.iter().map(|code| i32::from(*code)).sum();
+            group.sums[half * 4 + b] = scale * sum as f32;
+        }
+    }
+    group
+}
+
+/// The scale of 32 values, and the values in steps of it: the largest magnitude becomes 127. Not
 /// finite: the scale is NaN. So small that `127 / largest` overflows: all zeros.
-fn quantize_block(x: &[f32; SCALE_LEN]) -> (f32, [i8; SCALE_LEN]) {
+fn scaled(x: &[f32; SCALE_LEN]) -> (f32, [f32; SCALE_LEN]) {
     // As integers, magnitudes of floats are in order, with infinity and NaN above all others.
     let largest = x
         .iter()
         .fold(0, |largest, v| v.abs().to_bits().max(largest));
     let largest = f32::from_bits(largest);
     if !largest.is_finite() {
-        return (f32::NAN, [0; SCALE_LEN]);
+        return (f32::NAN, [0.0; SCALE_LEN]);
     }
     let inverse = 127.0 / largest;
     if !inverse.is_finite() {
-        return (0.0, [0; SCALE_LEN]);
+        return (0.0, [0.0; SCALE_LEN]);
     }
-    (
-        largest / 127.0,
-        x.map(|v| (v * inverse).round_ties_even() as i8),
-    )
+    (largest / 127.0, x.map(|v| v * inverse))
 }
 
 pub(crate) fn f16_to_f32(x: &[f16], out: &mut [f32]) {

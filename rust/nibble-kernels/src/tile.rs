@@ -101,6 +101,18 @@ impl TileMut<'_> {
         unsafe { *self.base.add(token * self.stride + row) = value };
     }
 
+    /// Sets the numbers of consecutive rows, from `row` on. Panics outside the tile.
+    #[inline]
+    pub(crate) fn set_run(&mut self, token: usize, row: usize, values: &[f32]) {
+        let fits = row <= self.rows && values.len() <= self.rows - row;
+        assert!(token < self.tokens && fits, "outside the tile");
+        // SAFETY: as in `set`; rows of one token follow one another.
+        unsafe {
+            let out = self.base.add(token * self.stride + row);
+            std::ptr::copy_nonoverlapping(values.as_ptr(), out, values.len());
+        }
+    }
+
     /// Adds to one number. Panics outside the tile.
     #[inline]
     pub(crate) fn add(&mut self, token: usize, row: usize, value: f32) {

@@ -306,9 +306,10 @@ impl Pass<'_> {
             ],
         )?;
         let (gate, width) = (&scratch.gate, ELEMENTS_PER_ITEM);
+        let kernels = self.model.cpu.kernels();
         self.for_each_chunk(&mut scratch.up, width, |item, up| {
             if let Some(gate) = gate.chunks(width).nth(item) {
-                ops::swiglu(gate, up);
+                kernels.swiglu(gate, up);
             }
             Ok(())
         })?;

@@ -1,0 +1,340 @@
+//! Products with `f32` activations, quantization of activations, conversions and small operations.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "rows come from `Cpu`, which checked the shapes; panels have fixed sizes"
+)]
+
+use std::arch::x86_64::*;
+
+use half::f16;
+
+use super::blocks::{transpose, two_halves};
+use super::{lane_scales, sum_lanes};
+use crate::activations::{GROUP_LEN, Q8Group, RESIDUAL_STEPS, SCALE_LEN};
+use crate::dequantize::dequantize_blocks;
+use crate::format::Format;
+use crate::tile::TileMut;
+
+/// Rows of a panel of dequantized weights.
+const F32_ROWS: usize = 4;
+/// Values of a row that the panel holds: 16 KB in all.
+const F32_PIECE: usize = 1024;
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn matmul_f32(
+    format: Format,
+    weights: &[u8],
+    x: &[f32],
+    cols: usize,
+    mut out: TileMut<'_>,
+) {
+    let row_bytes = weights.len() / out.rows();
+    let (block_len, block_bytes) = (format.block_len(), format.block_bytes());
+    let mut panel = [0.0; F32_ROWS * F32_PIECE];
+    for first in (0..out.rows()).step_by(F32_ROWS) {
+        let rows = F32_ROWS.min(out.rows() - first);
+        for start in (0..cols).step_by(F32_PIECE) {
+            let len = F32_PIECE.min(cols - start);
+            let bytes = start / block_len * block_bytes..(start + len) / block_len * block_bytes;
+            for (r, panel) in panel.chunks_exact_mut(F32_PIECE).take(rows).enumerate() {
+                let row = &weights[(first + r) * row_bytes..][..row_bytes];
+                unpack(format, &row[bytes.clone()], &mut panel[..len]);
+            }
+            let panel = Strided {
+                values: &panel,
+                stride: F32_PIECE,
+                count: rows,
+            };
+            let x = Strided {
+                values: &x[start..],
+                stride: cols,
+                count: out.tokens(),
+            };
+            each_dot(panel, x, len, |token, row, dot| {
+                if start == 0 {
+                    out.set(token, first + row, dot);
+                } else {
+                    out.add(token, first + row, dot);
+                }
+            });
+        }
+    }
+}
+
+/// [`crate::dequantize()`], unchecked, with the vectors of this instruction set.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn unpack(format: Format, bytes: &[u8], out: &mut [f32]) {
+    match format {
+        Format::F16 => {
+            let (eights, rest) = bytes.as_chunks::<16>();
+            let (outs, rest_out) = out.as_chunks_mut::<8>();
+            for (halves, out) in eights.iter().zip(outs) {
+                // SAFETY: 16 bytes in, 32 bytes out.
+                unsafe { widen(halves.as_ptr(), out.as_mut_ptr()) };
+            }
+            dequantize_blocks(format, rest, rest_out);
+        }
+        Format::Q8_0 => q8_0_to_f32(bytes, out),
+        _ => dequantize_blocks(format, bytes, out),
+    }
+}
+
+/// Converts eight half-precision numbers.
+///
+/// # Safety
+/// 16 bytes can be read, and 8 numbers written.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+unsafe fn widen(halves: *const u8, out: *mut f32) {
+    // SAFETY: promised by the caller.
+    unsafe { _mm256_storeu_ps(out, _mm256_cvtph_ps(_mm_loadu_si128(halves.cast()))) };
+}
+
+/// `count` vectors that begin every `stride` values.
+#[derive(Clone, Copy)]
+struct Strided<'a> {
+    values: &'a [f32],
+    stride: usize,
+    count: usize,
+}
+
+impl Strided<'_> {
+    /// Pointers to the first `len` values of `N` vectors from `first` on.
+    fn pointers<const N: usize>(&self, first: usize, len: usize) -> [*const f32; N] {
+        std::array::from_fn(|i| self.values[(first + i) * self.stride..][..len].as_ptr())
+    }
+}
+
+/// Calls `each` with (index in `x`, index in `rows`, dot product of the first `len` values) for all
+/// pairs. The order of operations of a pair does not depend on the others.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn each_dot(
+    rows: Strided<'_>,
+    x: Strided<'_>,
+    len: usize,
+    mut each: impl FnMut(usize, usize, f32),
+) {
+    for row in (0..rows.count).step_by(4) {
+        for token in (0..x.count).step_by(2) {
+            match (rows.count - row, x.count - token) {
+                (1, 1) => dots::<1, 1>(rows, x, len, row, token, &mut each),
+                (2, 1) => dots::<2, 1>(rows, x, len, row, token, &mut each),
+                (3, 1) => dots::<3, 1>(rows, x, len, row, token, &mut each),
+                (_, 1) => dots::<4, 1>(rows, x, len, row, token, &mut each),
+                (1, _) => dots::<1, 2>(rows, x, len, row, token, &mut each),
+                (2, _) => dots::<2, 2>(rows, x, len, row, token, &mut each),
+                (3, _) => dots::<3, 2>(rows, x, len, row, token, &mut each),
+                (_, _) => dots::<4, 2>(rows, x, len, row, token, &mut each),
+            }
+        }
+    }
+}
+
+/// [`each_dot`] of `ROWS` rows from `row` on with `TOKENS` vectors of `x` from `token` on.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn dots<const ROWS: usize, const TOKENS: usize>(
+    rows: Strided<'_>,
+    x: Strided<'_>,
+    len: usize,
+    row: usize,
+    token: usize,
+    each: &mut impl FnMut(usize, usize, f32),
+) {
+    let rows: [*const f32; ROWS] = rows.pointers(row, len);
+    let x: [*const f32; TOKENS] = x.pointers(token, len);
+    let mut sums = [[_mm256_setzero_ps(); ROWS]; TOKENS];
+    for i in (0..len / 8 * 8).step_by(8) {
+        // SAFETY: `pointers` checked that `len` values follow each, and `i + 8 <= len`.
+        unsafe {
+            let rows = rows.map(|row| _mm256_loadu_ps(row.add(i)));
+            for (sums, x) in sums.iter_mut().zip(x) {
+                let x = _mm256_loadu_ps(x.add(i));
+                for (sum, row) in sums.iter_mut().zip(rows) {
+                    *sum = _mm256_fmadd_ps(row, x, *sum);
+                }
+            }
+        }
+    }
+    for (t, (sums, x)) in sums.iter().zip(x).enumerate() {
+        for (r, (sum, pointer)) in sums.iter().zip(rows).enumerate() {
+            let mut total = sum_lanes(*sum);
+            for i in len / 8 * 8..len {
+                // SAFETY: as above.
+                total += unsafe { *pointer.add(i) * *x.add(i) };
+            }
+            each(token + t, row + r, total);
+        }
+    }
+}
+
+/// Four blocks of 32 values in steps of their scales, as [`scaled_block`] gives them; zeros for
+/// those that are missing at the end of a row.
+type ScaledGroup = [(f32, [__m256; 4]); GROUP_LEN / SCALE_LEN];
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn scaled_group(x: &[f32]) -> ScaledGroup {
+    let mut group = [(0.0, [_mm256_setzero_ps(); 4]); GROUP_LEN / SCALE_LEN];
+    for (x, block) in x.as_chunks().0.iter().zip(&mut group) {
+        *block = scaled_block(x);
+    }
+    group
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn quantize_row(x: &[f32], row: &mut [Q8Group]) {
+    for (x, group) in x.chunks(GROUP_LEN).zip(row) {
+        let scaled = scaled_group(x);
+        let lanes = store_codes(nearest(&scaled), group);
+        group.scales = scaled.map(|(scale, _)| scale);
+        let sums = _mm256_mul_ps(lane_scales(group), lanes);
+        // SAFETY: eight sums.
+        unsafe { _mm256_storeu_ps(group.sums.as_mut_ptr(), sums) };
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn quantize_row_with_residual(
+    x: &[f32],
+    row: &mut [Q8Group],
+    residuals: &mut [Q8Group],
+) {
+    let steps = _mm256_set1_ps(RESIDUAL_STEPS as f32);
+    for ((x, group), residual) in x.chunks(GROUP_LEN).zip(row).zip(residuals) {
+        let scaled = scaled_group(x);
+        let codes = nearest(&scaled);
+        let mut rests = codes;
+        for ((rest, (_, scaled)), codes) in rests.iter_mut().zip(&scaled).zip(&codes) {
+            for ((rest, scaled), code) in rest.iter_mut().zip(scaled).zip(codes) {
+                let left = _mm256_sub_ps(*scaled, _mm256_cvtepi32_ps(*code));
+                *rest = _mm256_cvtps_epi32(_mm256_mul_ps(left, steps));
+            }
+        }
+        let lanes = store_codes(codes, group);
+        let rest_lanes = store_codes(rests, residual);
+        group.scales = scaled.map(|(scale, _)| scale);
+        residual.scales = group.scales.map(|scale| scale / RESIDUAL_STEPS as f32);
+        let sums = _mm256_mul_ps(lane_scales(group), lanes);
+        let rest_sums = _mm256_mul_ps(lane_scales(residual), rest_lanes);
+        residual.sums = [0.0; 8];
+        // SAFETY: eight sums.
+        unsafe { _mm256_storeu_ps(group.sums.as_mut_ptr(), _mm256_add_ps(sums, rest_sums)) };
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn nearest(scaled: &ScaledGroup) -> [[__m256i; 4]; 4] {
+    let mut codes = [[_mm256_setzero_si256(); 4]; 4];
+    for (codes, (_, scaled)) in codes.iter_mut().zip(scaled) {
+        for (code, v) in codes.iter_mut().zip(scaled) {
+            *code = _mm256_cvtps_epi32(*v);
+        }
+    }
+    codes
+}
+
+/// Stores the codes of four blocks, and gives their sums in each lane.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn store_codes(blocks: [[__m256i; 4]; 4], group: &mut Q8Group) -> __m256 {
+    let mut words = [_mm256_setzero_si256(); 4];
+    // Packing works on halves: words come out as 0 2 4 6 1 3 5 7.
+    let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    for (words, v) in words.iter_mut().zip(&blocks) {
+        let (low, high) = (
+            _mm256_packs_epi32(v[0], v[1]),
+            _mm256_packs_epi32(v[2], v[3]),
+        );
+        *words = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
+    }
+    let mut pairs = _mm256_setzero_si256();
+    for (vector, out) in transpose(words)
+        .iter()
+        .zip(group.codes.as_chunks_mut::<32>().0)
+    {
+        let sum = _mm256_maddubs_epi16(_mm256_set1_epi8(1), *vector);
+        pairs = _mm256_add_epi16(pairs, sum);
+        // SAFETY: 32 bytes.
+        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), *vector) };
+    }
+    _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+}
+
+/// The scale of a block and its values in steps of it, the same bits as the scalar function's.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn scaled_block(x: &[f32; SCALE_LEN]) -> (f32, [__m256; 4]) {
+    // SAFETY: 32 values.
+    let x = unsafe { [0, 8, 16, 24].map(|i| _mm256_loadu_ps(x.as_ptr().add(i))) };
+    let magnitude = |v| _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(i32::MAX));
+    let largest = _mm256_max_epu32(
+        _mm256_max_epu32(magnitude(x[0]), magnitude(x[1])),
+        _mm256_max_epu32(magnitude(x[2]), magnitude(x[3])),
+    );
+    let largest = _mm_max_epu32(
+        _mm256_castsi256_si128(largest),
+        _mm256_extracti128_si256::<1>(largest),
+    );
+    let largest = _mm_max_epu32(largest, _mm_shuffle_epi32::<0b01_00_11_10>(largest));
+    let largest = _mm_max_epu32(largest, _mm_shuffle_epi32::<0b10_11_00_01>(largest));
+    let largest = _mm_cvtss_f32(_mm_castsi128_ps(largest));
+    let zeros = [_mm256_setzero_ps(); 4];
+    if !largest.is_finite() {
+        return (f32::NAN, zeros);
+    }
+    let inverse = 127.0 / largest;
+    if !inverse.is_finite() {
+        return (0.0, zeros);
+    }
+    let mut scaled = x;
+    for v in &mut scaled {
+        *v = _mm256_mul_ps(*v, _mm256_set1_ps(inverse));
+    }
+    (largest / 127.0, scaled)
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn f16_to_f32(x: &[f16], out: &mut [f32]) {
+    let (eights, rest) = x.as_chunks::<8>();
+    let (outs, rest_out) = out.as_chunks_mut::<8>();
+    for (x, out) in eights.iter().zip(outs) {
+        // SAFETY: 16 bytes in, 32 bytes out.
+        unsafe { widen(x.as_ptr().cast(), out.as_mut_ptr()) };
+    }
+    for (x, out) in rest.iter().zip(rest_out) {
+        *out = x.to_f32();
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn q8_0_to_f32(blocks: &[u8], out: &mut [f32]) {
+    let (blocks, _) = blocks.as_chunks::<34>();
+    let (outs, _) = out.as_chunks_mut::<32>();
+    for (block, out) in blocks.iter().zip(outs) {
+        // SAFETY: the scale and 32 codes in, 32 numbers out.
+        unsafe {
+            let scale = _mm256_broadcastss_ps(two_halves(block.as_ptr()));
+            for i in [0, 8, 16, 24] {
+                let codes = _mm_loadl_epi64(block.as_ptr().add(2 + i).cast());
+                let codes = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes));
+                _mm256_storeu_ps(out.as_mut_ptr().add(i), _mm256_mul_ps(codes, scale));
+            }
+        }
+    }
+}
+
+/// [`ops::swiglu`](crate::ops::swiglu), compiled for these vectors.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn swiglu(gate: &[f32], up: &mut [f32]) {
+    crate::ops::swiglu_inline(gate, up);
+}
+
+/// [`ops::exp_shifted`](crate::ops::exp_shifted), compiled for these vectors.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn exp_shifted(x: &mut [f32], shift: f32) -> f32 {
+    crate::ops::exp_shifted(x, shift)
+}
