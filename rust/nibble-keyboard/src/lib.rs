@@ -32,6 +32,7 @@ pub mod vocab_index;
 pub mod window;
 pub mod word_table;
 
+pub use boundary_model::PRECISION;
 pub use completer::{Completer, CompleterOptions};
 pub use controller::{Action, Event, KeyboardController, Settings, TimedEvent};
 pub use corrector::{Correction, Corrector};

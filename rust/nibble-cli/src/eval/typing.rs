@@ -185,6 +185,7 @@ fn decode_step(model: &Arc<Model>) -> Result<Duration, Failure> {
     tokens.truncate(DEPTH + STEPS);
     let options = SessionOptions {
         context: tokens.len() + 1,
+        precision: Some(nibble_keyboard::PRECISION),
         ..SessionOptions::default()
     };
     let mut session = Session::new(model.clone(), options)?;

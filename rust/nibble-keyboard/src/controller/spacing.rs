@@ -68,6 +68,10 @@ pub(crate) enum Joint {
     Both,
 }
 
+fn ends_with_mark(text: &str) -> bool {
+    words::is_mark(words::last_grapheme(text))
+}
+
 /// The joint between `before`, which ends with such a space, and the typed text.
 pub(crate) fn joint(before: &str, typed: &str, typography: &Typography) -> Joint {
     if words::is_apostrophe(typed) {
@@ -78,7 +82,9 @@ pub(crate) fn joint(before: &str, typed: &str, typography: &Typography) -> Joint
         _ => words::is_mark(typed) || words::is_closing(typed),
     };
     let word = words::token_before(before.trim_end());
-    if !attaches {
+    // A colon behind another mark is the eyes of an emoticon.
+    let begins_emoticon = matches!(typed, ":" | ";") && ends_with_mark(before.trim_end());
+    if !attaches || begins_emoticon {
         Joint::Keep
     } else if is_number_or_address(word) {
         Joint::Remove
