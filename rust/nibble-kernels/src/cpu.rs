@@ -5,15 +5,14 @@ use std::sync::atomic::AtomicBool;
 
 use crate::activations::{Activations, Q8Rows};
 use crate::error::KernelError;
+use crate::interleave::{STRIP_ROWS, deinterleave};
 use crate::kernels::{InstructionSet, Kernels};
-use crate::matrix::Matrix;
+use crate::matrix::{Layout, Matrix};
 use crate::pool::ThreadPool;
 use crate::tile::{Output, TileMut};
 
 /// Tokens that share one decoding of the weights, at most.
 const TOKENS: usize = 32;
-/// Rows whose weights stay in the first cache from one product to the next.
-const STRIP: usize = 16;
 
 /// Kernels and the threads to run them on.
 pub struct Cpu {
@@ -87,7 +86,7 @@ impl Cpu {
         if expected == 0 {
             return Ok(());
         }
-        let plan = self.plan(weight.rows(), tokens, weight.cols());
+        let plan = self.plan(weight.layout(), weight.rows(), tokens, weight.cols());
         self.pool.run(plan.items(), cancel, |item| {
             let (tokens, rows) = plan.item(item);
             // SAFETY: the items of a plan are disjoint, and the pool runs each once.
@@ -127,13 +126,35 @@ impl Cpu {
         if rows.is_empty() {
             return Ok(());
         }
-        let chunk = self.plan(rows.len(), 1, weight.cols()).rows_per_item;
+        let chunk = self
+            .plan(Layout::Rows, rows.len(), 1, weight.cols())
+            .rows_per_item;
         self.pool.for_each_chunk(out, chunk, cancel, |i, out| {
             let rows = rows.get(i * chunk..).unwrap_or_default();
-            for (row, out) in rows.iter().zip(out) {
-                if let Some(weights) = weight.row(*row as usize) {
-                    let tile = TileMut::of_row(std::slice::from_mut(out));
-                    x.multiply(&self.kernels, weight, weights, 0..1, tile);
+            match weight.layout() {
+                Layout::Rows => {
+                    for (row, out) in rows.iter().zip(out) {
+                        if let Some(weights) = weight.rows_bytes(*row as usize, 1) {
+                            let tile = TileMut::of_row(std::slice::from_mut(out));
+                            x.multiply(&self.kernels, weight, weights, 0..1, tile);
+                        }
+                    }
+                }
+                Layout::Strips => {
+                    let mut products = [0.0; STRIP_ROWS];
+                    let mut multiplied = None;
+                    for (row, out) in rows.iter().zip(out) {
+                        let (strip, row) = (*row as usize / STRIP_ROWS, *row as usize % STRIP_ROWS);
+                        // Neighbours in the same strip are multiplied once.
+                        if multiplied != Some(strip)
+                            && let Some(weights) = weight.strip(strip)
+                        {
+                            let tile = TileMut::of_row(&mut products);
+                            x.multiply(&self.kernels, weight, weights, 0..1, tile);
+                            multiplied = Some(strip);
+                        }
+                        *out = products.get(row).copied().unwrap_or_default();
+                    }
                 }
             }
         })?;
@@ -142,9 +163,9 @@ impl Cpu {
 
     /// How to cut a product into items: so small that a cancel is seen soon and threads finish
     /// together, and so large that handing them out costs nothing.
-    fn plan(&self, rows: usize, tokens: usize, cols: usize) -> Plan {
+    fn plan(&self, layout: Layout, rows: usize, tokens: usize, cols: usize) -> Plan {
         /// Rows that share one pass over the activations.
-        const ROWS: usize = 16;
+        const ROWS: usize = STRIP_ROWS;
         /// Multiply-adds of an item: 0.2 ms at 20 per nanosecond.
         const LARGE: usize = 4 << 20;
         /// Below this, handing an item out is felt.
@@ -160,7 +181,9 @@ impl Cpu {
         let least = SMALL.div_ceil(row_cost);
         let shared = rows.div_ceil(4 * self.threads());
         let mut rows_per_item = shared.max(least).min(most);
-        if rows_per_item > ROWS {
+        if layout == Layout::Strips {
+            rows_per_item = rows_per_item.next_multiple_of(STRIP_ROWS);
+        } else if rows_per_item > ROWS {
             rows_per_item -= rows_per_item % ROWS;
         }
         Plan {
@@ -249,9 +272,42 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// The product of `weights`, whole rows of `weight`, with some of the tokens, at most
+    /// The product of `weights`, whole rows or strips of `weight`, with some of the tokens, at most
     /// [`TOKENS`].
     fn multiply(
+        &self,
+        kernels: &Kernels,
+        weight: Matrix<'_>,
+        weights: &[u8],
+        tokens: Range<usize>,
+        mut tile: TileMut<'_>,
+    ) {
+        if let Inputs::Q8 { rows, planes } = self
+            && let Some(product) = kernels.fused(weight.format(), weight.layout(), *planes)
+        {
+            let x = rows.slice(tokens.start * planes, tokens.len() * planes);
+            return product(weights, x, tile);
+        }
+        if weight.layout() == Layout::Rows {
+            return self.multiply_rows(kernels, weight, weights, tokens, tile);
+        }
+        // These instructions have no kernel for strips: they are taken apart.
+        let strip_bytes = STRIP_ROWS * weight.row_bytes();
+        let mut rows = vec![0; strip_bytes];
+        let mut products = vec![0.0; STRIP_ROWS * tokens.len()];
+        for (strip, bytes) in weights.chunks_exact(strip_bytes).enumerate() {
+            let done = deinterleave(weight.format(), weight.row_bytes(), bytes, &mut rows);
+            debug_assert!(done.is_ok(), "`Matrix` checked the shape");
+            let part = TileMut::of_rows(&mut products, STRIP_ROWS);
+            self.multiply_rows(kernels, weight, &rows, tokens.clone(), part);
+            for (token, products) in products.chunks_exact(STRIP_ROWS).enumerate() {
+                tile.set_run(token, strip * STRIP_ROWS, products);
+            }
+        }
+    }
+
+    /// The product of rows that lie one after the other.
+    fn multiply_rows(
         &self,
         kernels: &Kernels,
         weight: Matrix<'_>,
@@ -268,25 +324,25 @@ impl<'a> Inputs<'a> {
             }
             Inputs::Q8 { rows, planes } => {
                 let x = rows.slice(tokens.start * planes, tokens.len() * planes);
-                let product = |weights: &[u8], tile: TileMut<'_>| {
-                    let done = kernels.matmul_q8(weight.format(), weights, x, tile);
-                    debug_assert!(done.is_ok(), "`new` checked the format");
-                };
-                if *planes == 1 {
-                    return product(weights, tile);
-                }
-                if let Some(product) = kernels.matmul_q16(weight.format()) {
+                if let Some(product) = kernels.fused(weight.format(), Layout::Rows, *planes) {
                     return product(weights, x, tile);
                 }
-                let mut parts = [0.0; STRIP * TOKENS * 2];
-                for (strip, weights) in weights.chunks(STRIP * weight.row_bytes()).enumerate() {
+                let mut parts = [0.0; STRIP_ROWS * TOKENS * 2];
+                for (strip, weights) in weights.chunks(STRIP_ROWS * weight.row_bytes()).enumerate()
+                {
                     let rows = weights.len() / weight.row_bytes();
                     let parts = parts.get_mut(..x.rows() * rows).unwrap_or_default();
-                    product(weights, TileMut::of_rows(parts, rows));
+                    let done = kernels.matmul_q8(
+                        weight.format(),
+                        weights,
+                        x,
+                        TileMut::of_rows(parts, rows),
+                    );
+                    debug_assert!(done.is_ok(), "`new` checked the format");
                     for (token, parts) in parts.chunks_exact(2 * rows).enumerate() {
                         let (codes, residuals) = parts.split_at(rows);
                         for (row, (a, b)) in codes.iter().zip(residuals).enumerate() {
-                            tile.set(token, strip * STRIP + row, a + b);
+                            tile.set(token, strip * STRIP_ROWS + row, a + b);
                         }
                     }
                 }
@@ -306,7 +362,7 @@ mod tests {
             let cpu = Cpu::new(threads);
             for tokens in [1, 2, 31, 32, 33, 64, 65, 500, 512] {
                 for (rows, cols) in [(1, 32), (7, 576), (576, 576), (3000, 3072), (500, 8192)] {
-                    let plan = cpu.plan(rows, tokens, cols);
+                    let plan = cpu.plan(Layout::Rows, rows, tokens, cols);
                     let mut covered = vec![0; tokens * rows];
                     for item in 0..plan.items() {
                         let (tokens, rows_of_item) = plan.item(item);

@@ -5,6 +5,7 @@ use half::f16;
 use crate::activations::{Q8Group, Q8Rows};
 use crate::error::KernelError;
 use crate::format::Format;
+use crate::matrix::Layout;
 use crate::scalar;
 use crate::tile::TileMut;
 
@@ -61,6 +62,11 @@ pub(crate) struct Table {
     /// The same where each row of activations is followed by its residuals, in one pass over the weights:
     /// `x.rows() == 2 * out.tokens()`. Without it, the two are multiplied apart and added.
     pub(crate) matmul_q16: Option<fn(Format) -> Option<MatmulQ8>>,
+    /// The product of interleaved rows with 8-bit activations; `out.rows()` is a multiple of
+    /// [`STRIP_ROWS`](crate::STRIP_ROWS). Without it, strips are taken apart first.
+    pub(crate) strips_q8: Option<fn(Format) -> Option<MatmulQ8>>,
+    /// The same with residuals, as [`matmul_q16`](Self::matmul_q16).
+    pub(crate) strips_q16: Option<fn(Format) -> Option<MatmulQ8>>,
     /// The product with `f32` activations.
     pub(crate) matmul_f32: MatmulF32,
     /// Quantizes a row of activations.
@@ -164,12 +170,20 @@ impl Kernels {
         Ok(())
     }
 
-    /// The function for activations with residuals, if there is one; see [`Table::matmul_q16`].
-    pub(crate) fn matmul_q16(
+    /// The product with `planes` rows of codes for each token, in one pass over the weights, if these
+    /// instructions have one for rows that lie so.
+    pub(crate) fn fused(
         &self,
         format: Format,
-    ) -> Option<impl Fn(&[u8], Q8Rows<'_>, TileMut<'_>)> {
-        let kernel = (self.table.matmul_q16?)(format)?;
+        layout: Layout,
+        planes: usize,
+    ) -> Option<impl Fn(&[u8], Q8Rows<'_>, TileMut<'_>) + use<>> {
+        let kernel = match (layout, planes) {
+            (Layout::Rows, 1) => (self.table.matmul_q8)(format),
+            (Layout::Rows, _) => (self.table.matmul_q16?)(format),
+            (Layout::Strips, 1) => (self.table.strips_q8?)(format),
+            (Layout::Strips, _) => (self.table.strips_q16?)(format),
+        }?;
         // SAFETY: as in `matmul_q8`.
         Some(
             move |weights: &[u8], x: Q8Rows<'_>, out: TileMut<'_>| unsafe {

@@ -16,6 +16,7 @@ mod cpu;
 mod dequantize;
 mod error;
 mod format;
+mod interleave;
 mod kernels;
 mod matrix;
 #[cfg(target_arch = "aarch64")]
@@ -32,7 +33,8 @@ pub use cpu::Cpu;
 pub use dequantize::dequantize;
 pub use error::KernelError;
 pub use format::Format;
+pub use interleave::{STRIP_ROWS, can_interleave, deinterleave, interleave};
 pub use kernels::{InstructionSet, Kernels};
-pub use matrix::Matrix;
+pub use matrix::{Layout, Matrix};
 pub use pool::{Cancelled, ThreadPool};
 pub use quantize::quantize;

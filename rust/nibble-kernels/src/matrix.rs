@@ -2,11 +2,22 @@
 
 use crate::error::KernelError;
 use crate::format::Format;
+use crate::interleave::{STRIP_ROWS, can_interleave, row_of_strip};
 
-/// A borrowed matrix of weights, row after row: `rows` outputs by `cols` inputs, as GGUF has it.
+/// How the rows of a matrix lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// One after the other, as GGUF has them.
+    Rows,
+    /// In strips of [`STRIP_ROWS`] interleaved rows, see [`interleave`](crate::interleave()).
+    Strips,
+}
+
+/// A borrowed matrix of weights: `rows` outputs by `cols` inputs.
 #[derive(Debug, Clone, Copy)]
 pub struct Matrix<'a> {
     format: Format,
+    layout: Layout,
     rows: usize,
     cols: usize,
     row_bytes: usize,
@@ -14,7 +25,7 @@ pub struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// Views `data` as `rows` rows of `cols` values. No alignment is needed.
+    /// Views `data` as `rows` rows of `cols` values, one after the other. No alignment is needed.
     ///
     /// # Errors
     /// [`KernelError::Shape`] where `cols` is zero or no multiple of the format's block length, or
@@ -42,11 +53,39 @@ impl<'a> Matrix<'a> {
         KernelError::check("bytes of a matrix", expected, data.len())?;
         Ok(Matrix {
             format,
+            layout: Layout::Rows,
             rows,
             cols,
             row_bytes,
             data,
         })
+    }
+
+    /// Views `data` as rows in this layout.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and where the rows do not fill strips.
+    pub fn with_layout(
+        layout: Layout,
+        format: Format,
+        rows: usize,
+        cols: usize,
+        data: &'a [u8],
+    ) -> Result<Matrix<'a>, KernelError> {
+        let matrix = Matrix::new(format, rows, cols, data)?;
+        if layout == Layout::Strips && !can_interleave(format, rows) {
+            return Err(KernelError::Shape {
+                what: "rows of an interleaved matrix",
+                expected: rows.next_multiple_of(STRIP_ROWS),
+                found: rows,
+            });
+        }
+        Ok(Matrix { layout, ..matrix })
+    }
+
+    /// How the rows lie.
+    pub fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// The format of the weights.
@@ -74,12 +113,27 @@ impl<'a> Matrix<'a> {
         self.data
     }
 
-    /// The bytes of one row, or `None` beyond the last.
-    pub fn row(&self, row: usize) -> Option<&'a [u8]> {
-        self.rows_bytes(row, 1)
+    /// The blocks of one row, which are copied to `buffer` where they are interleaved; `None` beyond the last row.
+    pub fn row<'b>(&self, row: usize, buffer: &'b mut Vec<u8>) -> Option<&'b [u8]>
+    where
+        'a: 'b,
+    {
+        if self.layout == Layout::Rows {
+            return self.rows_bytes(row, 1);
+        }
+        let strip = self.strip(row / STRIP_ROWS)?;
+        buffer.resize(self.row_bytes, 0);
+        row_of_strip(self.format, strip, row % STRIP_ROWS, buffer);
+        Some(buffer)
     }
 
-    /// The bytes of `count` rows from `first` on, or `None` where they do not exist.
+    /// The bytes of one strip, or `None` beyond the last.
+    pub(crate) fn strip(&self, strip: usize) -> Option<&'a [u8]> {
+        self.rows_bytes(strip.checked_mul(STRIP_ROWS)?, STRIP_ROWS)
+    }
+
+    /// The bytes of `count` rows from `first` on, whole strips where rows are interleaved, or `None` where they do
+    /// not exist.
     pub(crate) fn rows_bytes(&self, first: usize, count: usize) -> Option<&'a [u8]> {
         let start = first.checked_mul(self.row_bytes)?;
         let end = first.checked_add(count)?.checked_mul(self.row_bytes)?;

@@ -23,6 +23,8 @@ pub(crate) static TABLE: Table = Table {
     instruction_set: InstructionSet::Scalar,
     matmul_q8,
     matmul_q16: None,
+    strips_q8: None,
+    strips_q16: None,
     matmul_f32,
     quantize_row,
     quantize_row_with_residual,

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use common::{Random, Style, magnitudes, values, weights};
 use nibble_kernels::{
-    Activations, Cpu, Format, KernelError, Kernels, Matrix, QuantizedActivations,
+    Activations, Cpu, Format, KernelError, Kernels, Layout, Matrix, QuantizedActivations,
+    can_interleave, interleave,
 };
 use proptest::prelude::*;
 
@@ -76,29 +77,60 @@ fn check_both(format: Format, rows: usize, cols: usize, tokens: usize, style: St
     let matrix = Matrix::new(format, rows, cols, &data).unwrap();
     let x = activations(tokens * cols, &mut random);
     let exact: Vec<Vec<f32>> = x.chunks_exact(cols).map(<[f32]>::to_vec).collect();
-    for kernels in Kernels::supported() {
+    let strips = interleaved(matrix);
+    let mut layouts = vec![matrix];
+    layouts.extend(
+        strips
+            .as_ref()
+            .map(|strips| Matrix::with_layout(Layout::Strips, format, rows, cols, strips).unwrap()),
+    );
+    for (kernels, layout) in Kernels::supported()
+        .into_iter()
+        .flat_map(|kernels| layouts.iter().map(move |layout| (kernels, *layout)))
+    {
+        check_products(kernels, layout, &x, &exact);
+    }
+}
+
+/// The strips of a matrix, if its rows fill some.
+fn interleaved(matrix: Matrix<'_>) -> Option<Vec<u8>> {
+    let mut strips = vec![0; matrix.data().len()];
+    can_interleave(matrix.format(), matrix.rows()).then_some(())?;
+    interleave(
+        matrix.format(),
+        matrix.row_bytes(),
+        matrix.data(),
+        &mut strips,
+    )
+    .unwrap();
+    Some(strips)
+}
+
+/// Checks products of one matrix with the rows of `x`, which are `exact` in pieces.
+fn check_products(kernels: Kernels, matrix: Matrix<'_>, x: &[f32], exact: &[Vec<f32>]) {
+    let (format, rows, cols, tokens) = (matrix.format(), matrix.rows(), matrix.cols(), exact.len());
+    {
         let cpu = Cpu::with_kernels(kernels, 1);
-        let what = format!("{format}, {}", kernels.instruction_set().name());
+        let set = kernels.instruction_set().name();
+        let what = format!("{format}, {set}, {:?}", matrix.layout());
         let mut out = vec![f32::NAN; tokens * rows];
         cpu.matmul(
             matrix,
-            Activations::F32 { values: &x, cols },
+            Activations::F32 { values: x, cols },
             &mut out,
             &NEVER,
         )
         .unwrap();
-        check(matrix, &exact, &out, &format!("{what}, f32"));
+        check(matrix, exact, &out, &format!("{what}, f32"));
 
         if !format.takes_q8() {
-            continue;
+            return;
         }
         let mut quantized = QuantizedActivations::new();
         for residual in [false, true] {
             match residual {
-                false => quantized.quantize(&kernels, &x, cols).unwrap(),
-                true => quantized
-                    .quantize_with_residual(&kernels, &x, cols)
-                    .unwrap(),
+                false => quantized.quantize(&kernels, x, cols).unwrap(),
+                true => quantized.quantize_with_residual(&kernels, x, cols).unwrap(),
             }
             out.fill(f32::NAN);
             cpu.matmul(matrix, Activations::Q8(&quantized), &mut out, &NEVER)
@@ -122,7 +154,7 @@ proptest! {
     #[test]
     fn products_are_exact_sums(
         format in proptest::sample::select(Format::ALL.to_vec()),
-        rows in 1_usize..40,
+        rows in prop_oneof![1_usize..40, Just(16), Just(32)],
         blocks in 1_usize..12,
         tokens in 1_usize..11,
         style in style(),
@@ -141,6 +173,7 @@ proptest! {
 fn products_of_long_rows_and_many_tokens() {
     for format in Format::ALL {
         check_both(format, 19, 2304, 70, Style::Usual, 1);
+        check_both(format, 32, 2304, 70, Style::Usual, 3);
         check_both(format, 3, 2304 + 256, 2, Style::Codes(0xff), 2);
     }
 }
@@ -153,45 +186,56 @@ fn results_do_not_depend_on_batch_rows_or_threads() {
             .into_iter()
             .flat_map(|f| [(f, false), (f, true)])
         {
-            let (rows, cols, tokens) = (37, 1280, 39);
-            let mut random = Random(3);
-            let data = weights(format, rows, cols, Style::Usual, &mut random);
-            let matrix = Matrix::new(format, rows, cols, &data).unwrap();
-            let x = activations(tokens * cols, &mut random);
-            let product = |x: &[f32], threads, some_rows: Option<&[u32]>| {
-                let cpu = Cpu::with_kernels(kernels, threads);
-                let mut quantized = QuantizedActivations::new();
-                match residual {
-                    false => quantized.quantize(&kernels, x, cols).unwrap(),
-                    true => quantized.quantize_with_residual(&kernels, x, cols).unwrap(),
-                }
-                let x = match format.takes_q8() {
-                    true => Activations::Q8(&quantized),
-                    false => Activations::F32 { values: x, cols },
+            for layout in [Layout::Rows, Layout::Strips] {
+                // 48 rows fill strips, 37 do not.
+                let (rows, cols, tokens) = (if layout == Layout::Rows { 37 } else { 48 }, 1280, 39);
+                let mut random = Random(3);
+                let data = weights(format, rows, cols, Style::Usual, &mut random);
+                let matrix = Matrix::new(format, rows, cols, &data).unwrap();
+                let strips = interleaved(matrix);
+                let matrix = match (layout, &strips) {
+                    (Layout::Rows, _) => matrix,
+                    (_, Some(strips)) => {
+                        Matrix::with_layout(layout, format, rows, cols, strips).unwrap()
+                    }
+                    (_, None) => continue,
                 };
-                match some_rows {
-                    Some(rows) => {
-                        let mut out = vec![f32::NAN; rows.len()];
-                        cpu.matmul_rows(matrix, rows, x, &mut out, &NEVER).unwrap();
-                        out
+                let x = activations(tokens * cols, &mut random);
+                let product = |x: &[f32], threads, some_rows: Option<&[u32]>| {
+                    let cpu = Cpu::with_kernels(kernels, threads);
+                    let mut quantized = QuantizedActivations::new();
+                    match residual {
+                        false => quantized.quantize(&kernels, x, cols).unwrap(),
+                        true => quantized.quantize_with_residual(&kernels, x, cols).unwrap(),
                     }
-                    None => {
-                        let mut out = vec![f32::NAN; quantized.rows() * rows];
-                        cpu.matmul(matrix, x, &mut out, &NEVER).unwrap();
-                        out
+                    let x = match format.takes_q8() {
+                        true => Activations::Q8(&quantized),
+                        false => Activations::F32 { values: x, cols },
+                    };
+                    match some_rows {
+                        Some(rows) => {
+                            let mut out = vec![f32::NAN; rows.len()];
+                            cpu.matmul_rows(matrix, rows, x, &mut out, &NEVER).unwrap();
+                            out
+                        }
+                        None => {
+                            let mut out = vec![f32::NAN; quantized.rows() * rows];
+                            cpu.matmul(matrix, x, &mut out, &NEVER).unwrap();
+                            out
+                        }
                     }
+                };
+                let all = product(&x, 1, None);
+                assert!(product(&x, 3, None) == all, "{format}: threads");
+                for token in [0, 20, tokens - 1] {
+                    let x = &x[token * cols..][..cols];
+                    let expected = &all[token * rows..][..rows];
+                    assert!(product(x, 2, None) == expected, "{format}: batch");
+                    let some = [36, 0, 17, 17, 5];
+                    let found = product(x, 2, Some(&some));
+                    let expected: Vec<f32> = some.iter().map(|r| expected[*r as usize]).collect();
+                    assert!(found == expected, "{format}: some rows");
                 }
-            };
-            let all = product(&x, 1, None);
-            assert!(product(&x, 3, None) == all, "{format}: threads");
-            for token in [0, 20, tokens - 1] {
-                let x = &x[token * cols..][..cols];
-                let expected = &all[token * rows..][..rows];
-                assert!(product(x, 2, None) == expected, "{format}: batch");
-                let some = [36, 0, 17, 17, 5];
-                let found = product(x, 2, Some(&some));
-                let expected: Vec<f32> = some.iter().map(|r| expected[*r as usize]).collect();
-                assert!(found == expected, "{format}: some rows");
             }
         }
     }
@@ -247,9 +291,11 @@ fn wrong_shapes_are_errors() {
     assert!(Matrix::new(Format::Q4_0, 5, 64, &data).is_err());
     assert!(Matrix::new(Format::Q4_0, 0, 0, &[]).is_err());
     assert!(Matrix::new(Format::Q4_0, usize::MAX, 64, &data).is_err());
-    assert_eq!(matrix.row(3).unwrap().len(), 36);
-    assert_eq!(matrix.row(4), None);
-    assert_eq!(matrix.row(usize::MAX), None);
+    let mut buffer = Vec::new();
+    assert_eq!(matrix.row(3, &mut buffer).unwrap().len(), 36);
+    assert_eq!(matrix.row(4, &mut buffer), None);
+    assert_eq!(matrix.row(usize::MAX, &mut buffer), None);
+    assert!(Matrix::with_layout(Layout::Strips, Format::Q4_0, 4, 64, &data).is_err());
 
     let cpu = Cpu::new(1);
     let mut x = QuantizedActivations::new();

@@ -32,6 +32,8 @@ pub(crate) static TABLE: Table = Table {
     instruction_set: InstructionSet::Avx2,
     matmul_q8,
     matmul_q16: None,
+    strips_q8: None,
+    strips_q16: None,
     matmul_f32: floats::matmul_f32,
     quantize_row: floats::quantize_row,
     quantize_row_with_residual: floats::quantize_row_with_residual,

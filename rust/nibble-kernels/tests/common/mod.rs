@@ -97,7 +97,12 @@ pub fn weights(
 /// A row of weights as `f32`.
 pub fn values(matrix: Matrix<'_>, row: usize) -> Vec<f32> {
     let mut values = vec![0.0; matrix.cols()];
-    dequantize(matrix.format(), matrix.row(row).unwrap(), &mut values).unwrap();
+    dequantize(
+        matrix.format(),
+        matrix.row(row, &mut Vec::new()).unwrap(),
+        &mut values,
+    )
+    .unwrap();
     values
 }
 
@@ -119,7 +124,7 @@ pub fn magnitudes(matrix: Matrix<'_>, row: usize) -> Vec<f32> {
         _ => return largest,
     };
     for code in [0x00, 0xff, 0x80] {
-        let mut bytes = matrix.row(row).unwrap().to_vec();
+        let mut bytes = matrix.row(row, &mut Vec::new()).unwrap().to_vec();
         for block in bytes.chunks_exact_mut(format.block_bytes()) {
             block[codes.clone()].fill(code);
         }

@@ -1,8 +1,10 @@
-//! Kernels for x86-64 with AVX-512 and VNNI, on vectors of 256 bits.
+//! Kernels for x86-64 with AVX-512 and VNNI, on vectors of 256 bits for plain rows and of 512 for interleaved ones.
 //!
 //! `vpdpbusd` multiplies four pairs of codes and adds them to a lane of 32 bits in one instruction, where
 //! AVX2 takes three and has to mind 16-bit sums; and `vpermi2b` picks the codes of four blocks out of 128
 //! bytes at once. Groups, formats and everything in single precision are those of [`crate::avx2`].
+//!
+//! Interleaved rows have kernels of their own, see [`strips`].
 //!
 //! Each pair of row and token has one vector of sums for the whole row, so results do not depend on the size
 //! of the batch. Residuals of activations are multiplied in the same pass, and joined to their codes as
@@ -12,6 +14,8 @@
     clippy::indexing_slicing,
     reason = "rows come from `Cpu`, which checked the shapes"
 )]
+
+mod strips;
 
 use std::arch::x86_64::*;
 use std::array::from_fn;
@@ -30,6 +34,8 @@ pub(crate) static TABLE: Table = Table {
     instruction_set: InstructionSet::Avx512,
     matmul_q8: |format| matmul::<1>(format),
     matmul_q16: Some(|format| matmul::<2>(format)),
+    strips_q8: Some(|format| strips::matmul::<1>(format)),
+    strips_q16: Some(|format| strips::matmul::<2>(format)),
     ..avx2::TABLE
 };
 
