@@ -25,6 +25,10 @@ pub(crate) struct ComputeArguments {
     /// Threads that compute [default: one a core].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+
+    /// Open the file itself even where a prepared one lies beside it.
+    #[arg(long)]
+    ignore_prepared: bool,
 }
 
 impl ComputeArguments {
@@ -38,7 +42,11 @@ impl ComputeArguments {
         let file = models::find(&model.model)?;
         Ok(Arc::new(Model::open(
             file,
-            &ModelOptions { threads, kernels },
+            &ModelOptions {
+                threads,
+                kernels,
+                ignore_prepared: self.ignore_prepared,
+            },
         )?))
     }
 }

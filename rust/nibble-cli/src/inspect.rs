@@ -37,6 +37,8 @@ struct Report {
     alignment: u64,
     name: Option<String>,
     architecture: Option<String>,
+    /// Layout of the weights; none for plain rows.
+    prepared: Option<&'static str>,
     parameters: u64,
     /// Whether this engine runs the model.
     runs: bool,
@@ -105,7 +107,8 @@ fn report(gguf: &Gguf, file: &Path) -> Report {
         file,
         &ModelOptions {
             threads: 1,
-            kernels: None,
+            ignore_prepared: true,
+            ..ModelOptions::default()
         },
     );
     let opened = model.as_ref().ok();
@@ -128,6 +131,7 @@ fn report(gguf: &Gguf, file: &Path) -> Report {
         gguf_version: gguf.version(),
         alignment: gguf.alignment(),
         name: string("general.name"),
+        prepared: gguf.prepared_source().map(|_| "interleaved"),
         architecture: string("general.architecture"),
         parameters: gguf.tensors().map(|tensor| tensor.elements() as u64).sum(),
         runs: opened.is_some(),

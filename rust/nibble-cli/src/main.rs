@@ -14,6 +14,7 @@ mod memory;
 mod models;
 mod output;
 mod perplexity;
+mod prepare;
 mod progress;
 mod selftest;
 mod suggest;
@@ -48,6 +49,7 @@ enum Command {
     Generate(generate::Arguments),
     Candidates(candidates::Arguments),
     Perplexity(perplexity::Arguments),
+    Prepare(prepare::Arguments),
     Bench(bench::Arguments),
     Selftest(selftest::Arguments),
     Demo(demo::Arguments),
@@ -76,6 +78,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Generate(arguments) => generate::run(arguments, output),
         Command::Candidates(arguments) => candidates::run(&arguments, output),
         Command::Perplexity(arguments) => perplexity::run(&arguments, output),
+        Command::Prepare(arguments) => prepare::run(&arguments, output),
         Command::Bench(arguments) => bench::run(&arguments, output),
         Command::Selftest(arguments) => selftest::run(&arguments, output),
         Command::Demo(arguments) => demo::run(&arguments, output),

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use nibble::prepared;
+
 use crate::failure::Failure;
 
 /// The file of `model`: a path, or the name of a directory in `nibble/models` of the user's data directory
@@ -71,6 +73,13 @@ fn model_files(directory: &Path) -> Vec<PathBuf> {
         .filter(|file| !is_later_part(file))
         .collect();
     files.sort();
+    // A prepared file is found by the name of its source.
+    let sources = files.clone();
+    files.retain(|file| {
+        !sources
+            .iter()
+            .any(|source| source != file && prepared::destination(source) == *file)
+    });
     files
 }
 

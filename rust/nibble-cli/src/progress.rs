@@ -18,6 +18,14 @@ pub(crate) fn bar(output: &Output, what: &'static str, steps: usize) -> Progress
     bar
 }
 
+/// A bar of `total` bytes, labelled `what`.
+pub(crate) fn bytes(output: &Output, what: &'static str, total: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), target(output));
+    style(&bar, "{msg} {bar:32} {bytes}/{total_bytes}, {eta} left");
+    bar.set_message(what);
+    bar
+}
+
 /// A sign of life while a prompt of `tokens` is read; nothing for a short one.
 pub(crate) fn prompt(output: &Output, tokens: usize) -> ProgressBar {
     if tokens < LONG_PROMPT {

@@ -175,6 +175,28 @@ pub enum Error {
         needed: u64,
     },
 
+    /// A file does not fit the disk.
+    #[error("{}: {needed} bytes are needed, the disk has {available} free", file.display())]
+    DiskSpace {
+        /// The file that was to be written.
+        file: PathBuf,
+        /// Bytes that it needs.
+        needed: u64,
+        /// Bytes that are free for this user.
+        available: u64,
+    },
+
+    /// The contents of a file are not what was written.
+    #[error("{}: the checksum is {found}, not {expected}", file.display())]
+    Checksum {
+        /// The file.
+        file: PathBuf,
+        /// SHA-256 that it should have, in hexadecimal.
+        expected: String,
+        /// SHA-256 of what is there.
+        found: String,
+    },
+
     /// The sequence does not fit the session's context.
     #[error("context full: {needed} positions are needed, the session has {capacity}")]
     ContextFull {
@@ -258,6 +280,10 @@ pub enum ErrorKind {
     FileChanged,
     /// See [`Error::OutOfMemory`].
     OutOfMemory,
+    /// See [`Error::DiskSpace`].
+    DiskSpace,
+    /// See [`Error::Checksum`].
+    Checksum,
     /// See [`Error::ContextFull`].
     ContextFull,
     /// See [`Error::InvalidToken`].
@@ -289,6 +315,8 @@ impl ErrorKind {
             ErrorKind::Unsupported => "unsupported",
             ErrorKind::FileChanged => "file_changed",
             ErrorKind::OutOfMemory => "out_of_memory",
+            ErrorKind::DiskSpace => "disk_space",
+            ErrorKind::Checksum => "checksum",
             ErrorKind::ContextFull => "context_full",
             ErrorKind::InvalidToken => "invalid_token",
             ErrorKind::InvalidArgument => "invalid_argument",
@@ -317,6 +345,8 @@ impl Error {
             Error::Unsupported { .. } => ErrorKind::Unsupported,
             Error::FileChanged { .. } => ErrorKind::FileChanged,
             Error::OutOfMemory { .. } => ErrorKind::OutOfMemory,
+            Error::DiskSpace { .. } => ErrorKind::DiskSpace,
+            Error::Checksum { .. } => ErrorKind::Checksum,
             Error::ContextFull { .. } => ErrorKind::ContextFull,
             Error::InvalidToken { .. } => ErrorKind::InvalidToken,
             Error::InvalidArgument { .. } => ErrorKind::InvalidArgument,

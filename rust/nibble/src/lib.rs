@@ -33,6 +33,7 @@ pub mod gguf;
 pub mod hparams;
 pub mod kv_cache;
 pub mod model;
+pub mod prepared;
 pub mod rope;
 pub mod sampler;
 pub mod session;

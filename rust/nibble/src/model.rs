@@ -9,6 +9,7 @@ use crate::backend::cpu::CpuBackend;
 use crate::gguf::Gguf;
 use crate::hparams::Hparams;
 use crate::kv_cache::KvCache;
+use crate::prepared;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
 
@@ -19,6 +20,8 @@ pub struct ModelOptions {
     pub threads: usize,
     /// The instruction set; `None` for the best one that this CPU has.
     pub kernels: Option<nibble_kernels::Kernels>,
+    /// Open the named file even where a [prepared](crate::prepared) one lies beside it.
+    pub ignore_prepared: bool,
 }
 
 /// A model: sizes, tokenizer and weights. The weights are views of the mapped file, so opening costs no copy
@@ -31,7 +34,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Maps the file at `path` (every part of a split model) and checks all that it says.
+    /// Maps the file at `path` (every part of a split model) and checks all that it says. If a
+    /// [prepared](crate::prepared) form of it lies beside it, that is taken.
     ///
     /// The file must not be changed while the model is open. A file that became shorter is noticed before
     /// each pass (`FileChanged`); one that shrinks during a pass ends the process with SIGBUS, which no
@@ -41,7 +45,11 @@ impl Model {
     /// `Io` for a file that cannot be opened, `NotGguf`, `Truncated` and `Malformed` for one that is not
     /// whole, and the `Unsupported` kinds for what this engine does not run.
     pub fn open(path: impl AsRef<Path>, options: &ModelOptions) -> Result<Model> {
-        Model::from_gguf(Gguf::open(path)?, options)
+        let path = path.as_ref();
+        if options.ignore_prepared {
+            return Model::from_gguf(Gguf::open(path)?, options);
+        }
+        Model::from_gguf(Gguf::open(prepared::find(path))?, options)
     }
 
     /// Opens a parsed file, such as one from [`Gguf::open_fd`].
@@ -103,7 +111,8 @@ impl Model {
     /// moves logits by 0.1, enough to flip close calls) and have arithmetic to spare.
     pub fn default_precision(&self) -> Precision {
         const SMALL: u64 = 512 << 20;
-        if self.gguf().size_bytes() <= SMALL {
+        let source = self.gguf().prepared_source();
+        if source.map_or(self.gguf().size_bytes(), |source| source.length) <= SMALL {
             Precision::Q16
         } else {
             Precision::Q8

@@ -184,9 +184,10 @@ impl Pass<'_> {
     fn embed(&self, batch: &[SequenceInput<'_>], scratch: &mut Scratch) -> Result<()> {
         let embedding = self.model.weights.embedding.matrix()?;
         let tokens = batch.iter().flat_map(|sequence| sequence.tokens);
+        let mut buffer = Vec::new();
         for (&token, x) in tokens.zip(scratch.x.chunks_exact_mut(self.model.hparams.hidden)) {
-            let row = embedding.row(token as usize).unwrap_or(&[]);
-            dequantize(embedding.format(), row, x)?;
+            let row = embedding.row(token as usize, &mut buffer);
+            dequantize(embedding.format(), row.unwrap_or_default(), x)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use nibble_kernels::{Format, Matrix};
+use nibble_kernels::{Format, Layout, Matrix, STRIP_ROWS};
 
 use crate::gguf::{Gguf, SharedBytes, Tensor};
 use crate::hparams::{Architecture, Hparams};
@@ -14,6 +14,7 @@ pub(crate) struct Weight {
     bytes: SharedBytes,
     range: Range<usize>,
     pub(crate) format: Format,
+    layout: Layout,
     rows: usize,
     pub(crate) columns: usize,
 }
@@ -21,7 +22,14 @@ pub(crate) struct Weight {
 impl Weight {
     pub(crate) fn matrix(&self) -> Result<Matrix<'_>> {
         let bytes = self.bytes.get(self.range.clone()).unwrap_or(&[]);
-        Ok(Matrix::new(self.format, self.rows, self.columns, bytes)?)
+        let (rows, columns) = (self.rows, self.columns);
+        Ok(Matrix::with_layout(
+            self.layout,
+            self.format,
+            rows,
+            columns,
+            bytes,
+        )?)
     }
 }
 
@@ -142,6 +150,16 @@ impl Loader<'_> {
                 expected: format!("rows of whole {} blocks", tensor.format.name()),
                 found: format!("{columns} columns"),
             })?;
+        if tensor.layout == Layout::Strips
+            && rows.iter().any(|rows| !rows.is_multiple_of(STRIP_ROWS))
+        {
+            return Err(Error::InvalidTensor {
+                file: self.gguf.file().to_path_buf(),
+                tensor: name.to_owned(),
+                expected: format!("matrices of whole strips of {STRIP_ROWS} rows"),
+                found: format!("{rows:?} rows"),
+            });
+        }
         let mut start = 0;
         Ok(rows.map(|rows| {
             let range = start..start + rows * row_bytes;
@@ -150,6 +168,7 @@ impl Loader<'_> {
                 bytes: tensor.bytes.clone(),
                 range,
                 format: tensor.format,
+                layout: tensor.layout,
                 rows,
                 columns,
             }

@@ -41,6 +41,7 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+pub(crate) mod container;
 mod cursor;
 mod ggml_type;
 mod mapping;
@@ -51,11 +52,13 @@ mod tensor;
 mod value;
 mod writer;
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use nibble_kernels::Format;
+pub use nibble_kernels::{Format, Layout};
 
+pub use container::PreparedSource;
 pub use mapping::SharedBytes;
 pub use metadata::Metadata;
 pub use tensor::{Tensor, TensorInfo};
@@ -78,6 +81,9 @@ pub struct Gguf {
     tensors: Vec<TensorInfo>,
     /// Indices of `tensors`, sorted by name.
     by_name: Vec<usize>,
+    /// Header, metadata and directory in the first file.
+    header: Range<usize>,
+    source: Option<PreparedSource>,
 }
 
 impl Gguf {
@@ -134,11 +140,18 @@ impl Gguf {
                 shard: index,
                 ..tensor
             }));
-            first.get_or_insert((shard.version, shard.alignment, shard.metadata));
+            first.get_or_insert((
+                shard.version,
+                shard.alignment,
+                shard.metadata,
+                shard.header,
+                shard.source,
+            ));
         }
-        let (version, alignment, metadata) = first.ok_or_else(|| Error::Internal {
-            what: "a model of no files".to_owned(),
-        })?;
+        let (version, alignment, metadata, header, source) =
+            first.ok_or_else(|| Error::Internal {
+                what: "a model of no files".to_owned(),
+            })?;
         let model = Gguf {
             by_name: sorted_by_name(&tensors),
             mappings,
@@ -146,6 +159,8 @@ impl Gguf {
             alignment,
             metadata,
             tensors,
+            header,
+            source,
         };
         model.check_names_differ()?;
         log::debug!(
@@ -201,6 +216,27 @@ impl Gguf {
     /// What tensor data are aligned to in the file (the first one, of a split model), in bytes.
     pub fn alignment(&self) -> u64 {
         self.alignment
+    }
+
+    /// The file that this one was prepared from, if it is a [prepared](crate::prepared) one. Metadata and tensors are
+    /// then those of the source, but for the places and layouts of the data.
+    pub fn prepared_source(&self) -> Option<&PreparedSource> {
+        self.source.as_ref()
+    }
+
+    /// Number of files.
+    pub(crate) fn files(&self) -> usize {
+        self.mappings.len()
+    }
+
+    /// All bytes of the first file.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.mappings.first().map_or(&[], |mapping| mapping.bytes())
+    }
+
+    /// Header, metadata and directory: of the source, for a prepared file.
+    pub(crate) fn header(&self) -> &[u8] {
+        self.bytes().get(self.header.clone()).unwrap_or_default()
     }
 
     /// Keys and values.
@@ -260,6 +296,7 @@ impl Gguf {
             name: info.name.clone(),
             format,
             shape: info.shape.clone(),
+            layout: info.layout,
             bytes,
         })
     }

@@ -4,8 +4,12 @@
 //! reader accepts.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
+use nibble_kernels::Layout;
+
+use super::container::{self, PreparedSource};
 use super::cursor::Cursor;
 use super::ggml_type::ggml_type;
 use super::mapping::Mapping;
@@ -35,15 +39,30 @@ pub(super) struct Contents {
     pub(super) metadata: Metadata,
     /// In the order of the directory; `shard` is 0.
     pub(super) tensors: Vec<TensorInfo>,
+    /// Bytes of header, metadata and directory.
+    pub(super) header: Range<usize>,
+    /// Where the model came from, if the file is a prepared one.
+    pub(super) source: Option<PreparedSource>,
 }
 
-/// Reads everything but tensor data.
-pub(super) fn parse(mapping: Mapping) -> Result<Contents> {
-    let mapping = Arc::new(mapping);
-    let file = mapping.file();
-    let mut cursor = Cursor::new(file, mapping.bytes(), 0);
+/// What stands before the data, read and not yet compared with it.
+pub(super) struct Header<'a> {
+    pub(super) version: u32,
+    pub(super) metadata: Metadata,
+    pub(super) alignment: u64,
+    pub(super) entries: Vec<DirectoryEntry<'a>>,
+    /// Where the directory ends.
+    pub(super) end: usize,
+}
 
-    let head = mapping.bytes().get(..4).unwrap_or(mapping.bytes());
+/// Reads the header that begins at byte `start` and ends at byte `end` at the latest.
+pub(super) fn read_header(mapping: &Arc<Mapping>, start: usize, end: usize) -> Result<Header<'_>> {
+    let file = mapping.file();
+    let bytes = mapping.bytes().get(..end).unwrap_or_default();
+    let mut cursor = Cursor::new(file, bytes, start);
+
+    let rest = bytes.get(start..).unwrap_or_default();
+    let head = rest.get(..4).unwrap_or(rest);
     if head != MAGIC {
         return Err(Error::NotGguf {
             file: file.to_path_buf(),
@@ -61,22 +80,39 @@ pub(super) fn parse(mapping: Mapping) -> Result<Contents> {
     let tensor_count = cursor.u64(format_args!("number of tensors"))?;
     let key_count = cursor.u64(format_args!("number of metadata keys"))?;
 
-    let metadata = Metadata::read(&mapping, &mut cursor, key_count)?;
+    let metadata = Metadata::read(mapping, &mut cursor, key_count)?;
     let alignment = alignment(&metadata)?;
     let entries = read_directory(&mut cursor, tensor_count)?;
+    Ok(Header {
+        version,
+        metadata,
+        alignment,
+        entries,
+        end: cursor.position(),
+    })
+}
+
+/// Reads everything but tensor data.
+pub(super) fn parse(mapping: Mapping) -> Result<Contents> {
+    let mapping = Arc::new(mapping);
+    let header = read_header(&mapping, 0, mapping.bytes().len())?;
+    let cursor = Cursor::new(mapping.file(), mapping.bytes(), header.end);
     let mut tensors = Vec::new();
-    for entry in entries {
-        tensors.push(entry.locate(&cursor, alignment)?);
+    for entry in header.entries {
+        tensors.push(entry.locate(&cursor, header.alignment)?);
     }
     check_no_overlap(&tensors, &cursor)?;
 
-    Ok(Contents {
-        version,
-        alignment,
-        metadata,
+    let contents = Contents {
+        version: header.version,
+        alignment: header.alignment,
+        metadata: header.metadata,
         tensors: tensors.into_iter().map(|located| located.info).collect(),
+        header: 0..header.end,
+        source: None,
         mapping: Arc::clone(&mapping),
-    })
+    };
+    container::unwrap(contents)
 }
 
 fn alignment(metadata: &Metadata) -> Result<u64> {
@@ -91,14 +127,14 @@ fn alignment(metadata: &Metadata) -> Result<u64> {
 }
 
 /// An entry of the directory as it is in the file.
-struct DirectoryEntry<'a> {
+pub(super) struct DirectoryEntry<'a> {
     /// Where the entry begins.
-    position: usize,
-    name: &'a str,
-    shape: Vec<usize>,
-    kind: u32,
+    pub(super) position: usize,
+    pub(super) name: &'a str,
+    pub(super) shape: Vec<usize>,
+    pub(super) kind: u32,
     /// From the start of the data section.
-    offset: u64,
+    pub(super) offset: u64,
 }
 
 fn read_directory<'a>(cursor: &mut Cursor<'a>, count: u64) -> Result<Vec<DirectoryEntry<'a>>> {
@@ -154,6 +190,7 @@ impl<'a> DirectoryEntry<'a> {
                 offset: start as u64,
                 size_bytes,
                 shard: 0,
+                layout: Layout::Rows,
             },
         })
     }

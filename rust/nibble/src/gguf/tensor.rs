@@ -1,6 +1,6 @@
 //! Tensors of a model file: the directory's entries and views of the data.
 
-use nibble_kernels::Format;
+use nibble_kernels::{Format, Layout};
 
 use super::ggml_type::ggml_type;
 use super::mapping::SharedBytes;
@@ -25,6 +25,8 @@ pub struct TensorInfo {
     pub size_bytes: Option<u64>,
     /// In which file of a split model the data is, from 0.
     pub shard: usize,
+    /// How the rows lie; other than one after the other only in a [prepared](crate::prepared) file.
+    pub layout: Layout,
 }
 
 impl TensorInfo {
@@ -55,7 +57,9 @@ pub struct Tensor {
     pub format: Format,
     /// Elements along each of 1 to 4 dimensions, innermost first; see [`TensorInfo::shape`].
     pub shape: Vec<usize>,
-    /// Rows one after the other, exactly [`Tensor::rows`] times `format.row_bytes(columns)` bytes.
+    /// How the rows lie; other than one after the other only in a [prepared](crate::prepared) file.
+    pub layout: Layout,
+    /// All rows, exactly [`Tensor::rows`] times `format.row_bytes(columns)` bytes.
     pub bytes: SharedBytes,
 }
 

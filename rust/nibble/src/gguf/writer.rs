@@ -159,6 +159,19 @@ impl Writer {
         })
     }
 
+    /// Adds an array of bytes.
+    ///
+    /// # Errors
+    /// As [`Writer::value`].
+    pub fn bytes(&mut self, key: &str, values: &[u8]) -> Result<()> {
+        self.key(key)?;
+        let encoded = &mut self.encoded_metadata;
+        encoded.extend((ValueType::Array as u32).to_le_bytes());
+        encode_array_head(ValueType::U8, values.len(), encoded);
+        encoded.extend(values);
+        Ok(())
+    }
+
     /// Adds an array of 32-bit unsigned integers.
     pub fn u32s(&mut self, key: &str, values: &[u32]) -> Result<()> {
         self.array(key, ValueType::U32, values, |value, encoded| {
