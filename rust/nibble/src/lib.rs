@@ -32,6 +32,7 @@ pub mod generation;
 pub mod gguf;
 pub mod hparams;
 pub mod kv_cache;
+pub mod memory;
 pub mod model;
 pub mod rope;
 pub mod sampler;
@@ -43,6 +44,7 @@ pub use generation::{Chunk, Generation, GenerationOptions, GenerationState, Stat
 pub use gguf::Gguf;
 pub use hparams::{Architecture, Hparams};
 pub use kv_cache::KvCache;
+pub use memory::MemoryEstimate;
 pub use model::{Model, ModelOptions};
 pub use nibble_kernels::{Format, KvFormat};
 pub use sampler::{Candidate, Sampling};
