@@ -26,6 +26,8 @@ mod lexicon;
 mod logs;
 mod model;
 mod model_file;
+#[cfg(test)]
+mod panics;
 mod session;
 mod shared;
 mod suggestion;

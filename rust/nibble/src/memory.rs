@@ -46,3 +46,56 @@ impl MemoryEstimate {
             .saturating_add(self.buffers)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::session::CancelHandle;
+    use crate::{KvFormat, Model, ModelOptions, Session};
+
+    #[test]
+    fn a_full_session_takes_what_was_estimated() {
+        let path = nibble_testkit::fixture("llama-tiny/model-f16.gguf");
+        let gguf = Gguf::open(&path).unwrap();
+        let options = SessionOptions {
+            context: 64,
+            kv_format: KvFormat::F16,
+            prefill_chunk: 32,
+            ..SessionOptions::default()
+        };
+        let estimate = MemoryEstimate::of(&gguf, &options).unwrap();
+        assert_eq!(estimate.mapped, std::fs::metadata(&path).unwrap().len());
+
+        let model = Arc::new(Model::open(&path, &ModelOptions::default()).unwrap());
+        let mut session = Session::new(model, options).unwrap();
+        session.prefill(&[5; 64], &CancelHandle::new()).unwrap();
+        let cache = session.cache().allocated_bytes() as u64;
+        assert_eq!(estimate.kv_cache, cache);
+        // The copies of inputs, which depend on the weights' formats, are a quarter at most.
+        let floats = session.scratch().float_bytes();
+        assert!(
+            (floats..=floats * 5 / 4).contains(&estimate.buffers),
+            "{estimate:?}, {floats} bytes are allocated"
+        );
+    }
+
+    #[test]
+    fn a_longer_context_and_a_wider_format_take_more() {
+        let path = nibble_testkit::fixture("llama-tiny/model-f16.gguf");
+        let gguf = Gguf::open(path).unwrap();
+        let of = |context, kv_format| {
+            let options = SessionOptions {
+                context,
+                kv_format,
+                ..SessionOptions::default()
+            };
+            MemoryEstimate::of(&gguf, &options).unwrap()
+        };
+        let small = of(64, KvFormat::F16);
+        assert_eq!(of(128, KvFormat::F16).kv_cache, 2 * small.kv_cache);
+        assert_eq!(of(64, KvFormat::F32).kv_cache, 2 * small.kv_cache);
+        assert_eq!(small.total(), small.mapped + small.kv_cache + small.buffers);
+    }
+}

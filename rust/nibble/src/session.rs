@@ -398,6 +398,11 @@ impl Session {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
     fn precision(&self) -> Precision {
         self.options
             .precision

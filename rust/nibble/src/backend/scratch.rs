@@ -81,6 +81,26 @@ impl Scratch {
         row.saturating_mul(rows as u64).saturating_add(logits)
     }
 
+    /// Bytes that the buffers of numbers have allocated.
+    #[cfg(test)]
+    pub(crate) fn float_bytes(&self) -> u64 {
+        let buffers = [
+            &self.x,
+            &self.normed,
+            &self.queries,
+            &self.keys,
+            &self.values,
+            &self.attention,
+            &self.gate,
+            &self.up,
+            &self.cos,
+            &self.sin,
+            &self.logits,
+        ];
+        let floats: usize = buffers.iter().map(|buffer| buffer.capacity()).sum();
+        floats as u64 * 4
+    }
+
     /// Makes room for the logits of `requests`, in their order.
     pub(crate) fn resize_logits<'a>(
         &mut self,
