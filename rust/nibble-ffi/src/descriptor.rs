@@ -16,12 +16,9 @@ pub(crate) fn duplicate(descriptor: i32, name: &str) -> Result<OwnedFd> {
             descriptor.to_string(),
         ));
     }
-    // SAFETY: `descriptor` is not -1, and it is only used within this call, during which the caller has
-    // promised to keep it open; for one that is not open the system reports an error.
-    #[allow(
-        unsafe_code,
-        reason = "a descriptor comes over the boundary as a number"
-    )]
+    #[allow(unsafe_code, reason = "a descriptor crosses as a number")]
+    // SAFETY: `descriptor` is not -1, and it is only used within this call, during which the caller keeps it
+    // open; for one that is not open the system reports an error.
     let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
     borrowed
         .try_clone_to_owned()

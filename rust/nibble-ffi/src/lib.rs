@@ -15,6 +15,12 @@
 //!   made from a released one live on.
 //! - Positions and lengths of text count Unicode scalar values, as everywhere in Nibble.
 
+#![deny(unsafe_code)]
+#![allow(
+    clippy::result_large_err,
+    reason = "the error has many fields for whoever reads it, and is made rarely"
+)]
+
 mod completer;
 mod controller;
 mod descriptor;

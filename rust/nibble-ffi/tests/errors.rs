@@ -1,4 +1,11 @@
 //! Every way in which a file can be wrong has an error of its own, with what an app can tell its user.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::result_large_err,
+    reason = "a test fails by panicking, and its errors are rare"
+)]
 
 mod support;
 

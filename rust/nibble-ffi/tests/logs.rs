@@ -1,4 +1,11 @@
 //! The log: a process has one, so all of it is one test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::result_large_err,
+    reason = "a test fails by panicking, and its errors are rare"
+)]
 
 mod support;
 

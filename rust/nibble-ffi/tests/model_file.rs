@@ -1,4 +1,11 @@
 //! Checking a model file before it is opened.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::result_large_err,
+    reason = "a test fails by panicking, and its errors are rare"
+)]
 
 mod support;
 

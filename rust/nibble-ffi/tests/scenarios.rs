@@ -1,4 +1,11 @@
 //! Every scenario plays through the types that cross to other languages, and through JSON, as it does in Rust.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::result_large_err,
+    reason = "a test fails by panicking, and its errors are rare"
+)]
 
 mod forms;
 #[path = "../../nibble-keyboard/tests/support/scenario.rs"]

@@ -1,4 +1,11 @@
 //! Typing: the same suggestions as the engine, and the same objects in one process and in two.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::result_large_err,
+    reason = "a test fails by panicking, and its errors are rare"
+)]
 
 mod forms;
 mod support;

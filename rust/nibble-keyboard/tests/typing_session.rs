@@ -1,4 +1,10 @@
 //! What stands between controller and completer: requests are answered, notices told, ghost text kept.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

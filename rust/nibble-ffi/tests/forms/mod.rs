@@ -1,4 +1,10 @@
 //! The engine's forms of what crosses to other languages, in the directions that only tests need.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 #![allow(dead_code, reason = "each test uses its part")]
 
 use nibble_ffi as ffi;

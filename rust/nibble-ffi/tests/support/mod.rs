@@ -1,4 +1,11 @@
 //! What the tests share.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::result_large_err,
+    reason = "a test fails by panicking, and its errors are rare"
+)]
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::path::Path;
