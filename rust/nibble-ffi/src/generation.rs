@@ -251,7 +251,7 @@ impl Generation {
     /// this session, and `ContextFull` where the session is. Text that was given out before stays valid.
     pub fn next(&self) -> Result<Option<Chunk>> {
         self.progress
-            .with(|progress| self.session.with(|session| progress.next(session)))
+            .work(|progress| self.session.work(|session| progress.next(session)))
     }
 
     /// A handle that cancels this generation.
@@ -262,7 +262,7 @@ impl Generation {
     /// Counts and times so far; `Busy` while a step runs.
     pub fn stats(&self) -> Result<GenerationStats> {
         self.progress
-            .with(|progress| Ok(progress.state.stats().into()))
+            .look(|progress| Ok(progress.state.stats().into()))
     }
 
     /// Cancels the generation and gives it up; the session stays.

@@ -272,7 +272,7 @@ impl Verification {
     /// Hashes the next few megabytes; none after the last. Fails with `ChecksumMismatch` in the step that
     /// reaches the end of a file that has another checksum.
     pub fn next(&self) -> Result<Option<VerificationProgress>> {
-        self.hashing.with(Hashing::next)
+        self.hashing.work(Hashing::next)
     }
 
     /// Closes the file.

@@ -46,7 +46,7 @@ impl Session {
     }
 
     fn begin(&self, prompt: &[u32], options: GenerationOptions) -> Result<Arc<Generation>> {
-        let state = self.session.with(|session| {
+        let state = self.session.look(|session| {
             Ok(nibble::GenerationState::new(
                 session,
                 prompt,
@@ -73,7 +73,7 @@ impl Session {
         let special = special_tokens(options.parse_special_tokens);
         let tokens = self
             .session
-            .with(|session| Ok(session.model().tokenizer().encode_prompt(prompt, special)?))?;
+            .look(|session| Ok(session.model().tokenizer().encode_prompt(prompt, special)?))?;
         self.begin(&tokens, options)
     }
 
@@ -90,17 +90,17 @@ impl Session {
     /// Tokens that the session holds.
     pub fn token_count(&self) -> Result<u32> {
         self.session
-            .with(|session| Ok(count(session.tokens().len())))
+            .look(|session| Ok(count(session.tokens().len())))
     }
 
     /// Tokens that the session can hold.
     pub fn capacity(&self) -> Result<u32> {
-        self.session.with(|session| Ok(count(session.capacity())))
+        self.session.look(|session| Ok(count(session.capacity())))
     }
 
     /// Keeps the first `length` tokens; 0 forgets the text.
     pub fn truncate(&self, length: u32) -> Result<()> {
-        self.session.with(|session| {
+        self.session.look(|session| {
             session.truncate(length as usize);
             Ok(())
         })
@@ -109,7 +109,7 @@ impl Session {
     /// A second session with the same content, which costs no copy until the two differ.
     pub fn fork(&self) -> Result<Arc<Session>> {
         self.session
-            .with(|session| Ok(Session::of(session.fork()?)))
+            .look(|session| Ok(Session::of(session.fork()?)))
     }
 
     /// Gives the session and its KV cache up, and cancels its generation.
