@@ -5,7 +5,6 @@ import pathlib
 import sys
 import tempfile
 import threading
-import time
 import unittest
 
 import nibble
@@ -61,8 +60,7 @@ class Threads(unittest.TestCase):
 
         thread = threading.Thread(target=pull)
         thread.start()
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+        while True:
             try:
                 generation.stats()
             except nibble.NibbleError.Busy:
@@ -70,8 +68,7 @@ class Threads(unittest.TestCase):
         with self.assertRaises(nibble.NibbleError.Busy):
             generation.next()
         generation.cancel_handle().cancel()
-        thread.join(timeout=10)
-        self.assertFalse(thread.is_alive())
+        thread.join()
         self.assertIsInstance(caught[0], nibble.NibbleError.Cancelled)
 
 

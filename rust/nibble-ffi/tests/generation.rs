@@ -10,7 +10,8 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use nibble::SpecialTokens;
 use nibble_ffi::{
@@ -53,9 +54,7 @@ fn in_the_middle_of_prefill(session: &Arc<Session>) -> (Arc<Generation>, Thread)
 type Thread = std::thread::JoinHandle<Result<Option<Chunk>, NibbleError>>;
 
 fn wait_until_busy(generation: &Generation) {
-    let start = Instant::now();
     while !matches!(generation.stats(), Err(NibbleError::Busy { .. })) {
-        assert!(start.elapsed() < Duration::from_secs(60), "it never began");
         std::thread::yield_now();
     }
 }
@@ -144,22 +143,21 @@ fn default_options_are_the_engines() {
 
 #[test]
 fn cancelling_stops_in_the_middle_of_prefill() {
-    let session = smollm2().new_session(None).unwrap();
+    let model = smollm2();
+    let session = model.new_session(None).unwrap();
     let (generation, thread) = in_the_middle_of_prefill(&session);
     let handle = generation.cancel_handle().unwrap();
     assert!(!handle.is_cancelled().unwrap());
-    let start = Instant::now();
     handle.cancel().unwrap();
     assert!(handle.is_cancelled().unwrap());
     let result = thread.join().unwrap();
-    let took = start.elapsed();
     assert!(
         matches!(result, Err(NibbleError::Cancelled { .. })),
         "{result:?}"
     );
-    // Reading all of the prompt takes many times as long.
-    assert!(took < Duration::from_secs(1), "{took:?}");
-    assert!(session.token_count().unwrap() < 1000);
+    let prompt = model.encode(&long_prompt(), false).unwrap().len();
+    let read = session.token_count().unwrap() as usize;
+    assert!(read < prompt / 2, "{read} of {prompt} were read");
     assert!(matches!(
         generation.next(),
         Err(NibbleError::Cancelled { .. })
@@ -174,45 +172,42 @@ fn cancelling_stops_between_and_within_tokens() {
     let session = smollm2().new_session(None).unwrap();
     let generation = session.generate(PROMPT, options(10_000)).unwrap();
     let handle = generation.cancel_handle().unwrap();
+    let given = Arc::new(AtomicU32::new(0));
     let thread = std::thread::spawn({
-        let generation = generation.clone();
+        let (generation, given) = (generation.clone(), given.clone());
         move || {
-            let mut given = 0;
             loop {
                 match generation.next() {
-                    Ok(Some(_)) => given += 1,
-                    other => return (given, other),
-                }
+                    Ok(Some(_)) => given.fetch_add(1, Ordering::SeqCst),
+                    other => return other,
+                };
             }
         }
     });
-    while !matches!(session.token_count(), Ok(count) if count >= 8) {
+    while given.load(Ordering::SeqCst) < 3 {
         std::thread::yield_now();
     }
-    let start = Instant::now();
     handle.cancel().unwrap();
-    let (given, result) = thread.join().unwrap();
-    let took = start.elapsed();
+    let at_cancel = given.load(Ordering::SeqCst);
+    let result = thread.join().unwrap();
     assert!(
         matches!(result, Err(NibbleError::Cancelled { .. })),
         "{result:?}"
     );
-    assert!(given >= 3, "{given}");
-    assert!(took < Duration::from_secs(1), "{took:?}");
-    assert_eq!(generation.stats().unwrap().generated_tokens, given);
+    let given = given.load(Ordering::SeqCst);
+    assert!(given <= at_cancel + 1, "{given} after {at_cancel}");
+    assert!(generation.stats().unwrap().generated_tokens <= given + 1);
 }
 
 #[test]
 fn whoever_comes_second_is_told_and_does_not_wait() {
     let session = smollm2().new_session(None).unwrap();
     let (generation, thread) = in_the_middle_of_prefill(&session);
-    let start = Instant::now();
     assert!(matches!(generation.next(), Err(NibbleError::Busy { .. })));
     assert!(matches!(generation.stats(), Err(NibbleError::Busy { .. })));
     assert!(matches!(session.fork(), Err(NibbleError::Busy { .. })));
     let other = session.generate(PROMPT, None);
     assert!(matches!(other, Err(NibbleError::Busy { .. })));
-    assert!(start.elapsed() < Duration::from_secs(1));
     assert!(!thread.is_finished(), "the first was not disturbed");
     generation.cancel_handle().unwrap().cancel().unwrap();
     thread.join().unwrap().unwrap_err();
