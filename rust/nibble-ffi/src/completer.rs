@@ -21,7 +21,7 @@ use crate::user_model::UserModel;
 /// A table of words and the emoji that they bring to mind.
 #[derive(uniffi::Object)]
 pub struct EmojiTable {
-    table: keyboard::EmojiTable,
+    table: Shared<keyboard::EmojiTable>,
 }
 
 #[uniffi::export]
@@ -30,7 +30,9 @@ impl EmojiTable {
     #[uniffi::constructor]
     pub fn from_text(text: &str) -> Result<Arc<EmojiTable>> {
         let table = keyboard::EmojiTable::from_text(text)?;
-        Ok(Arc::new(EmojiTable { table }))
+        Ok(Arc::new(EmojiTable {
+            table: Shared::new("emoji table", Arc::new(table)),
+        }))
     }
 
     /// Reads a table from a file.
@@ -43,7 +45,13 @@ impl EmojiTable {
 
     /// The emoji of `word`, best first.
     pub fn of(&self, word: &str) -> Result<Vec<String>> {
-        Ok(self.table.of(word).to_vec())
+        Ok(self.table.get()?.of(word).to_vec())
+    }
+
+    /// Gives the table up; completers that were made with it have their own.
+    pub fn release(&self) -> Result<()> {
+        self.table.release();
+        Ok(())
     }
 }
 
@@ -161,16 +169,20 @@ pub struct CompleterOptions {
     pub cache_bytes: u64,
 }
 
-fn engine_options(options: Option<CompleterOptions>) -> keyboard::CompleterOptions {
+fn engine_options(options: Option<CompleterOptions>) -> Result<keyboard::CompleterOptions> {
     let defaults = keyboard::CompleterOptions::default();
     let Some(options) = options else {
-        return defaults;
+        return Ok(defaults);
     };
     let layout = match options.layout {
-        Some(layout) => Some(layout.geometry().clone()),
+        Some(layout) => Some(layout.get()?.as_ref().clone()),
         None => defaults.layout,
     };
-    keyboard::CompleterOptions {
+    let emoji = match options.emoji {
+        Some(emoji) => emoji.table.get()?.as_ref().clone(),
+        None => defaults.emoji,
+    };
+    Ok(keyboard::CompleterOptions {
         slots: options.slots as usize,
         layout: layout.filter(|_| options.corrections),
         thresholds: options
@@ -186,16 +198,14 @@ fn engine_options(options: Option<CompleterOptions>) -> keyboard::CompleterOptio
             user: weights.user,
         }),
         primers: options.primers.map_or(defaults.primers, Into::into),
-        emoji: options
-            .emoji
-            .map_or(defaults.emoji, |emoji| emoji.table.clone()),
+        emoji,
         suggest_offensive: options.suggest_offensive,
         expand: options.expand,
         look_ahead: options.look_ahead,
         look_ahead_threshold: options.look_ahead_threshold,
         phrase_threshold: options.phrase_threshold,
         cache_bytes: usize::try_from(options.cache_bytes).unwrap_or(usize::MAX),
-    }
+    })
 }
 
 /// How the completer's model is.
@@ -294,9 +304,9 @@ impl Completer {
         options: Option<CompleterOptions>,
     ) -> Result<Arc<Completer>> {
         let model = model.map(|model| model.get()).transpose()?;
-        let lexicons = lexicons.iter().map(|lexicon| lexicon.get().clone());
-        let lexicons = keyboard::Lexicons::new(lexicons.collect());
-        let options = engine_options(options);
+        let lexicons = lexicons.iter().map(|lexicon| lexicon.get());
+        let lexicons = keyboard::Lexicons::new(lexicons.collect::<Result<_>>()?);
+        let options = engine_options(options)?;
         let make = |user| Arc::new(keyboard::Completer::new(model, lexicons, user, options));
         let completer = match user {
             Some(user) => user.move_into(|user| make(Some(user)))?,

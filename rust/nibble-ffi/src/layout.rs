@@ -6,6 +6,7 @@ use nibble_keyboard::geometry;
 
 use crate::controller::LayoutPage;
 use crate::error::{NibbleError, Result};
+use crate::shared::Shared;
 
 /// What a key does.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
@@ -83,17 +84,25 @@ fn page_name(page: LayoutPage) -> &'static str {
 /// A keyboard's keys.
 #[derive(uniffi::Object)]
 pub struct Layout {
-    layout: geometry::Layout,
+    layout: Shared<geometry::Layout>,
 }
 
 impl Layout {
-    pub(crate) fn geometry(&self) -> &geometry::Layout {
-        &self.layout
+    fn new(layout: geometry::Layout) -> Arc<Layout> {
+        Arc::new(Layout {
+            layout: Shared::new("layout", Arc::new(layout)),
+        })
     }
 
-    fn key(&self, key: &geometry::Key) -> Result<Key> {
+    pub(crate) fn get(&self) -> Result<Arc<geometry::Layout>> {
+        self.layout.get()
+    }
+}
+
+impl Key {
+    fn of(key: &geometry::Key, layout: &geometry::Layout) -> Result<Key> {
         let long_press = match key.action {
-            geometry::KeyAction::Char(character) => self.layout.long_press(character),
+            geometry::KeyAction::Char(character) => layout.long_press(character),
             _ => &[],
         };
         Ok(Key {
@@ -116,41 +125,49 @@ impl Layout {
             let names = geometry::Layout::builtin_names().join(", ");
             NibbleError::invalid("layout", format!("one of {names}"), name)
         })?;
-        Ok(Arc::new(Layout { layout }))
+        Ok(Layout::new(layout))
     }
 
     /// A layout from JSON, in the form of the files that come along.
     #[uniffi::constructor]
     pub fn from_json(json: &str) -> Result<Arc<Layout>> {
         let layout = geometry::Layout::from_json(json)?;
-        Ok(Arc::new(Layout { layout }))
+        Ok(Layout::new(layout))
     }
 
     /// Its name.
     pub fn name(&self) -> Result<String> {
-        Ok(self.layout.name().to_owned())
+        Ok(self.get()?.name().to_owned())
     }
 
     /// Width of the keyboard in key widths.
     pub fn width(&self) -> Result<f32> {
-        Ok(self.layout.width())
+        Ok(self.get()?.width())
     }
 
     /// Height of the keyboard in key widths.
     pub fn height(&self) -> Result<f32> {
-        Ok(self.layout.height())
+        Ok(self.get()?.height())
     }
 
     /// The keys of a page, row by row; none where the layout has no such page.
     pub fn keys(&self, page: LayoutPage) -> Result<Vec<Key>> {
-        let keys = self.layout.page(page_name(page));
-        keys.iter().map(|key| self.key(key)).collect()
+        let layout = self.get()?;
+        let keys = layout.page(page_name(page));
+        keys.iter().map(|key| Key::of(key, &layout)).collect()
     }
 
     /// The key of a page at a point: the nearest one where there is a gap; none outside the keyboard.
     pub fn key_at(&self, page: LayoutPage, x: f32, y: f32) -> Result<Option<Key>> {
-        let key = self.layout.key_on_page(page_name(page), x, y);
-        key.map(|key| self.key(key)).transpose()
+        let layout = self.get()?;
+        let key = layout.key_on_page(page_name(page), x, y);
+        key.map(|key| Key::of(key, &layout)).transpose()
+    }
+
+    /// Gives the layout up; completers that were made with it do not need it.
+    pub fn release(&self) -> Result<()> {
+        self.layout.release();
+        Ok(())
     }
 }
 

@@ -9,16 +9,23 @@ use nibble_keyboard as keyboard;
 use crate::descriptor;
 use crate::error::{NibbleError, Result};
 use crate::model::count;
+use crate::shared::Shared;
 
 /// The words of one language, with frequencies and usual spelling.
 #[derive(uniffi::Object)]
 pub struct Lexicon {
-    lexicon: Arc<keyboard::Lexicon>,
+    lexicon: Shared<keyboard::Lexicon>,
 }
 
 impl Lexicon {
-    pub(crate) fn get(&self) -> &Arc<keyboard::Lexicon> {
-        &self.lexicon
+    fn of(lexicon: keyboard::Lexicon) -> Arc<Lexicon> {
+        Arc::new(Lexicon {
+            lexicon: Shared::new("lexicon", Arc::new(lexicon)),
+        })
+    }
+
+    pub(crate) fn get(&self) -> Result<Arc<keyboard::Lexicon>> {
+        self.lexicon.get()
     }
 }
 
@@ -30,9 +37,7 @@ impl Lexicon {
     pub fn open(path: String) -> Result<Arc<Lexicon>> {
         let lexicon =
             keyboard::Lexicon::open(&path).map_err(|error| NibbleError::lexicon(&path, error))?;
-        Ok(Arc::new(Lexicon {
-            lexicon: Arc::new(lexicon),
-        }))
+        Ok(Lexicon::of(lexicon))
     }
 
     /// Reads `length` bytes from byte `offset` of an open descriptor, such as an asset of an Android package,
@@ -67,9 +72,7 @@ impl Lexicon {
         file.read_exact_at(&mut bytes, offset).map_err(failed)?;
         let lexicon = keyboard::Lexicon::from_bytes(bytes)
             .map_err(|error| NibbleError::lexicon(&name, error))?;
-        Ok(Arc::new(Lexicon {
-            lexicon: Arc::new(lexicon),
-        }))
+        Ok(Lexicon::of(lexicon))
     }
 
     /// The lexicon whose file has these bytes.
@@ -77,36 +80,40 @@ impl Lexicon {
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Arc<Lexicon>> {
         let lexicon = keyboard::Lexicon::from_bytes(bytes)
             .map_err(|error| NibbleError::lexicon("", error))?;
-        Ok(Arc::new(Lexicon {
-            lexicon: Arc::new(lexicon),
-        }))
+        Ok(Lexicon::of(lexicon))
     }
 
     /// The language as a BCP 47 tag, such as `en`.
     pub fn language(&self) -> Result<String> {
-        Ok(self.lexicon.language().to_owned())
+        Ok(self.get()?.language().to_owned())
     }
 
     /// Number of words.
     pub fn word_count(&self) -> Result<u32> {
-        Ok(count(self.lexicon.len()))
+        Ok(count(self.get()?.len()))
     }
 
     /// The usual spelling of `word`: `i'm` gives `I'm`; none where the word is unknown.
     pub fn spelling_of(&self, word: &str) -> Result<Option<String>> {
-        Ok(self
-            .lexicon
+        let lexicon = self.get()?;
+        Ok(lexicon
             .canonical(word)
             .map(|spelling| spelling.into_owned()))
     }
 
     /// Natural logarithm of the share of `word` among all words of running text; none where it is unknown.
     pub fn log_frequency(&self, word: &str) -> Result<Option<f32>> {
-        Ok(self.lexicon.log_frequency(word))
+        Ok(self.get()?.log_frequency(word))
     }
 
     /// Whether `word` is known to offend. It may be typed, and is not to be suggested.
     pub fn is_offensive(&self, word: &str) -> Result<bool> {
-        Ok(self.lexicon.is_offensive(word))
+        Ok(self.get()?.is_offensive(word))
+    }
+
+    /// Gives the lexicon up; completers that were made with it keep it until they are released.
+    pub fn release(&self) -> Result<()> {
+        self.lexicon.release();
+        Ok(())
     }
 }

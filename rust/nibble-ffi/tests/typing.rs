@@ -491,6 +491,38 @@ fn lexicons_and_emoji_are_looked_up() {
 }
 
 #[test]
+fn what_a_completer_is_made_of_may_be_released_and_is_closed_then() {
+    let lexicons = lexicons();
+    let layout = Layout::builtin("qwerty").unwrap();
+    let emoji = EmojiTable::from_text("house\t🏠\n").unwrap();
+    let options = || {
+        Some(CompleterOptions {
+            layout: Some(layout.clone()),
+            emoji: Some(emoji.clone()),
+            ..options()
+        })
+    };
+    let make = || Completer::new(None, lexicons.clone(), None, options());
+    let completer = make().unwrap();
+    let before = completer.suggest(context("the house")).unwrap();
+    lexicons[0].release().unwrap();
+    layout.release().unwrap();
+    emoji.release().unwrap();
+    assert_eq!(completer.suggest(context("the house")).unwrap(), before);
+    for result in [
+        lexicons[0].word_count().map(drop),
+        layout.keys(LayoutPage::Letters).map(drop),
+        emoji.of("house").map(drop),
+        make().map(drop),
+    ] {
+        assert!(
+            matches!(result, Err(NibbleError::Closed { .. })),
+            "{result:?}"
+        );
+    }
+}
+
+#[test]
 fn lengths_count_scalar_values() {
     let session = TypingSession::new(completer(None), None).unwrap();
     session

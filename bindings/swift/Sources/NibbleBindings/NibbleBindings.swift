@@ -1305,6 +1305,11 @@ public protocol EmojiTableProtocol: AnyObject, Sendable {
      */
     func of(word: String) throws  -> [String]
     
+    /**
+     * Gives the table up; completers that were made with it have their own.
+     */
+    func release() throws 
+    
 }
 /**
  * A table of words and the emoji that they bring to mind.
@@ -1397,6 +1402,17 @@ open func of(word: String)throws  -> [String]  {
         FfiConverterString.lower(word),uniffiCallStatus
     )
 })
+}
+    
+    /**
+     * Gives the table up; completers that were made with it have their own.
+     */
+open func release()throws   {try rustCallWithError(FfiConverterTypeNibbleError_lift) {
+        uniffiCallStatus in
+    uniffi_nibble_ffi_fn_method_emojitable_release(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
 }
     
 
@@ -1879,6 +1895,11 @@ public protocol LayoutProtocol: AnyObject, Sendable {
     func name() throws  -> String
     
     /**
+     * Gives the layout up; completers that were made with it do not need it.
+     */
+    func release() throws 
+    
+    /**
      * Width of the keyboard in key widths.
      */
     func width() throws  -> Float
@@ -2017,6 +2038,17 @@ open func name()throws  -> String  {
 }
     
     /**
+     * Gives the layout up; completers that were made with it do not need it.
+     */
+open func release()throws   {try rustCallWithError(FfiConverterTypeNibbleError_lift) {
+        uniffiCallStatus in
+    uniffi_nibble_ffi_fn_method_layout_release(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+    
+    /**
      * Width of the keyboard in key widths.
      */
 open func width()throws  -> Float  {
@@ -2097,6 +2129,11 @@ public protocol LexiconProtocol: AnyObject, Sendable {
      * Natural logarithm of the share of `word` among all words of running text; none where it is unknown.
      */
     func logFrequency(word: String) throws  -> Float?
+    
+    /**
+     * Gives the lexicon up; completers that were made with it keep it until they are released.
+     */
+    func release() throws 
     
     /**
      * The usual spelling of `word`: `i'm` gives `I'm`; none where the word is unknown.
@@ -2242,6 +2279,17 @@ open func logFrequency(word: String)throws  -> Float?  {
         FfiConverterString.lower(word),uniffiCallStatus
     )
 })
+}
+    
+    /**
+     * Gives the lexicon up; completers that were made with it keep it until they are released.
+     */
+open func release()throws   {try rustCallWithError(FfiConverterTypeNibbleError_lift) {
+        uniffiCallStatus in
+    uniffi_nibble_ffi_fn_method_lexicon_release(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
 }
     
     /**
@@ -10857,6 +10905,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_nibble_ffi_checksum_method_emojitable_of() != 46613) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_nibble_ffi_checksum_method_emojitable_release() != 25662) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_nibble_ffi_checksum_method_keyboardcontroller_epoch() != 24408) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -10902,6 +10953,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_nibble_ffi_checksum_method_layout_name() != 61339) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_nibble_ffi_checksum_method_layout_release() != 23089) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_nibble_ffi_checksum_method_layout_width() != 50065) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -10912,6 +10966,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nibble_ffi_checksum_method_lexicon_log_frequency() != 49150) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_nibble_ffi_checksum_method_lexicon_release() != 60920) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nibble_ffi_checksum_method_lexicon_spelling_of() != 40466) {

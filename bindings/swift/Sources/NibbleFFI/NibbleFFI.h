@@ -383,6 +383,11 @@ uint64_t uniffi_nibble_ffi_fn_constructor_emojitable_open(RustBuffer path, RustC
 RustBuffer uniffi_nibble_ffi_fn_method_emojitable_of(uint64_t ptr, RustBuffer word, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_EMOJITABLE_RELEASE
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_EMOJITABLE_RELEASE
+void uniffi_nibble_ffi_fn_method_emojitable_release(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_CLONE_KEYBOARDCONTROLLER
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_CLONE_KEYBOARDCONTROLLER
 uint64_t uniffi_nibble_ffi_fn_clone_keyboardcontroller(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -513,6 +518,11 @@ RustBuffer uniffi_nibble_ffi_fn_method_layout_keys(uint64_t ptr, RustBuffer page
 RustBuffer uniffi_nibble_ffi_fn_method_layout_name(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_LAYOUT_RELEASE
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_LAYOUT_RELEASE
+void uniffi_nibble_ffi_fn_method_layout_release(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_LAYOUT_WIDTH
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_LAYOUT_WIDTH
 float uniffi_nibble_ffi_fn_method_layout_width(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -556,6 +566,11 @@ RustBuffer uniffi_nibble_ffi_fn_method_lexicon_language(uint64_t ptr, RustCallSt
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_LEXICON_LOG_FREQUENCY
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_LEXICON_LOG_FREQUENCY
 RustBuffer uniffi_nibble_ffi_fn_method_lexicon_log_frequency(uint64_t ptr, RustBuffer word, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_LEXICON_RELEASE
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_LEXICON_RELEASE
+void uniffi_nibble_ffi_fn_method_lexicon_release(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_LEXICON_SPELLING_OF
@@ -1350,6 +1365,12 @@ uint16_t uniffi_nibble_ffi_checksum_method_emojitable_of(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_EMOJITABLE_RELEASE
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_EMOJITABLE_RELEASE
+uint16_t uniffi_nibble_ffi_checksum_method_emojitable_release(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_KEYBOARDCONTROLLER_EPOCH
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_KEYBOARDCONTROLLER_EPOCH
 uint16_t uniffi_nibble_ffi_checksum_method_keyboardcontroller_epoch(void
@@ -1440,6 +1461,12 @@ uint16_t uniffi_nibble_ffi_checksum_method_layout_name(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_LAYOUT_RELEASE
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_LAYOUT_RELEASE
+uint16_t uniffi_nibble_ffi_checksum_method_layout_release(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_LAYOUT_WIDTH
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_LAYOUT_WIDTH
 uint16_t uniffi_nibble_ffi_checksum_method_layout_width(void
@@ -1461,6 +1488,12 @@ uint16_t uniffi_nibble_ffi_checksum_method_lexicon_language(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_LEXICON_LOG_FREQUENCY
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_LEXICON_LOG_FREQUENCY
 uint16_t uniffi_nibble_ffi_checksum_method_lexicon_log_frequency(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_LEXICON_RELEASE
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_LEXICON_RELEASE
+uint16_t uniffi_nibble_ffi_checksum_method_lexicon_release(void
     
 );
 #endif

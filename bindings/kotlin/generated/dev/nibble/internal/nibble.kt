@@ -40,7 +40,7 @@ import java.util.concurrent.atomic.AtomicBoolean
  * @suppress
  */
 @Structure.FieldOrder("capacity", "len", "data")
-open class RustBuffer : Structure() {
+internal open class RustBuffer : Structure() {
     // Note: `capacity` and `len` are actually `ULong` values, but JVM only supports signed values.
     // When dealing with these fields, make sure to call `toULong()`.
     @JvmField var capacity: Long = 0
@@ -144,7 +144,7 @@ internal object FfiConverterByRefBytes : FfiConverter<java.nio.ByteBuffer, Forei
  *
  * @suppress
  */
-public interface FfiConverter<KotlinType, FfiType> {
+internal interface FfiConverter<KotlinType, FfiType> {
     // Convert an FFI type to a Kotlin type
     fun lift(value: FfiType): KotlinType
 
@@ -211,7 +211,7 @@ public interface FfiConverter<KotlinType, FfiType> {
  *
  * @suppress
  */
-public interface FfiConverterRustBuffer<KotlinType>: FfiConverter<KotlinType, RustBuffer.ByValue> {
+internal interface FfiConverterRustBuffer<KotlinType>: FfiConverter<KotlinType, RustBuffer.ByValue> {
     override fun lift(value: RustBuffer.ByValue) = liftFromRustBuffer(value)
     override fun lower(value: KotlinType) = lowerIntoRustBuffer(value)
 }
@@ -251,14 +251,14 @@ internal open class UniffiRustCallStatus : Structure() {
     }
 }
 
-class InternalException(message: String) : kotlin.Exception(message)
+internal class InternalException(message: String) : kotlin.Exception(message)
 
 /**
  * Each top-level error class has a companion object that can lift the error from the call status's rust buffer
  *
  * @suppress
  */
-interface UniffiRustCallStatusErrorHandler<E> {
+internal interface UniffiRustCallStatusErrorHandler<E> {
     fun lift(error_buf: RustBuffer.ByValue): E;
 }
 
@@ -299,7 +299,7 @@ private fun<E: kotlin.Exception> uniffiCheckCallStatus(errorHandler: UniffiRustC
  *
  * @suppress
  */
-object UniffiNullRustCallStatusErrorHandler: UniffiRustCallStatusErrorHandler<InternalException> {
+internal object UniffiNullRustCallStatusErrorHandler: UniffiRustCallStatusErrorHandler<InternalException> {
     override fun lift(error_buf: RustBuffer.ByValue): InternalException {
         RustBuffer.free(error_buf)
         return InternalException("Unexpected CALL_ERROR")
@@ -735,6 +735,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_emojitable_of(
     ): Int
+    external fun uniffi_nibble_ffi_checksum_method_emojitable_release(
+    ): Int
     external fun uniffi_nibble_ffi_checksum_method_keyboardcontroller_epoch(
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_keyboardcontroller_handle(
@@ -765,6 +767,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_layout_name(
     ): Int
+    external fun uniffi_nibble_ffi_checksum_method_layout_release(
+    ): Int
     external fun uniffi_nibble_ffi_checksum_method_layout_width(
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_lexicon_is_offensive(
@@ -772,6 +776,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_nibble_ffi_checksum_method_lexicon_language(
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_lexicon_log_frequency(
+    ): Int
+    external fun uniffi_nibble_ffi_checksum_method_lexicon_release(
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_lexicon_spelling_of(
     ): Int
@@ -961,6 +967,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_nibble_ffi_fn_method_emojitable_of(`ptr`: Long,`word`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
+    external fun uniffi_nibble_ffi_fn_method_emojitable_release(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
     external fun uniffi_nibble_ffi_fn_clone_keyboardcontroller(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
     external fun uniffi_nibble_ffi_fn_free_keyboardcontroller(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
@@ -1013,6 +1021,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_nibble_ffi_fn_method_layout_name(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
+    external fun uniffi_nibble_ffi_fn_method_layout_release(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
     external fun uniffi_nibble_ffi_fn_method_layout_width(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Float
     external fun uniffi_nibble_ffi_fn_clone_lexicon(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
@@ -1031,6 +1041,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_nibble_ffi_fn_method_lexicon_log_frequency(`ptr`: Long,`word`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
+    external fun uniffi_nibble_ffi_fn_method_lexicon_release(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
     external fun uniffi_nibble_ffi_fn_method_lexicon_spelling_of(`ptr`: Long,`word`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_nibble_ffi_fn_method_lexicon_word_count(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
@@ -1380,6 +1392,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_nibble_ffi_checksum_method_emojitable_of() and 0xFFFF) != 46613) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_nibble_ffi_checksum_method_emojitable_release() and 0xFFFF) != 25662) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_nibble_ffi_checksum_method_keyboardcontroller_epoch() and 0xFFFF) != 24408) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1425,6 +1440,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_nibble_ffi_checksum_method_layout_name() and 0xFFFF) != 61339) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_nibble_ffi_checksum_method_layout_release() and 0xFFFF) != 23089) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_nibble_ffi_checksum_method_layout_width() and 0xFFFF) != 50065) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1435,6 +1453,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nibble_ffi_checksum_method_lexicon_log_frequency() and 0xFFFF) != 49150) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_nibble_ffi_checksum_method_lexicon_release() and 0xFFFF) != 60920) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nibble_ffi_checksum_method_lexicon_spelling_of() and 0xFFFF) != 40466) {
@@ -1610,7 +1631,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
 /**
  * @suppress
  */
-public fun uniffiEnsureInitialized() {
+internal fun uniffiEnsureInitialized() {
     // Call arbitrary methods on IntegrityCheckingUniffiLib and UniffiLib to ensure that
     // their init blocks run. This ensures initialization across crates works as expected.
     IntegrityCheckingUniffiLib.ensureInitialized()
@@ -1630,7 +1651,7 @@ public fun uniffiEnsureInitialized() {
 //
 // The easiest way to ensure this method is called is to use the `.use`
 // helper method to execute a block and destroy the object at the end.
-interface Disposable {
+internal interface Disposable {
     fun destroy()
     companion object {
         fun destroy(vararg args: Any?) {
@@ -1668,7 +1689,7 @@ interface Disposable {
 /**
  * @suppress
  */
-inline fun <T : Disposable?, R> T.use(block: (T) -> R) =
+internal inline fun <T : Disposable?, R> T.use(block: (T) -> R) =
     try {
         block(this)
     } finally {
@@ -1689,14 +1710,14 @@ inline fun <T : Disposable?, R> T.use(block: (T) -> R) =
  *
  * @suppress
  * */
-object UniffiWithHandle
+internal object UniffiWithHandle
 
 /** 
  * Used to instantiate an interface without an actual pointer, for fakes in tests, mostly.
  *
  * @suppress
  * */
-object NoHandle
+internal object NoHandle
 /**
  * The cleaner interface for Object finalization code to run.
  * This is the entry point to any implementation that we're using.
@@ -1707,7 +1728,7 @@ object NoHandle
  *
  * @suppress
  */
-interface UniffiCleaner {
+internal interface UniffiCleaner {
     interface Cleanable {
         fun clean()
     }
@@ -1765,7 +1786,7 @@ private class JavaLangRefCleanable(
 /**
  * @suppress
  */
-public object FfiConverterUInt: FfiConverter<UInt, Int> {
+internal object FfiConverterUInt: FfiConverter<UInt, Int> {
     override fun lift(value: Int): UInt {
         return value.toUInt()
     }
@@ -1788,7 +1809,7 @@ public object FfiConverterUInt: FfiConverter<UInt, Int> {
 /**
  * @suppress
  */
-public object FfiConverterInt: FfiConverter<Int, Int> {
+internal object FfiConverterInt: FfiConverter<Int, Int> {
     override fun lift(value: Int): Int {
         return value
     }
@@ -1811,7 +1832,7 @@ public object FfiConverterInt: FfiConverter<Int, Int> {
 /**
  * @suppress
  */
-public object FfiConverterULong: FfiConverter<ULong, Long> {
+internal object FfiConverterULong: FfiConverter<ULong, Long> {
     override fun lift(value: Long): ULong {
         return value.toULong()
     }
@@ -1834,7 +1855,7 @@ public object FfiConverterULong: FfiConverter<ULong, Long> {
 /**
  * @suppress
  */
-public object FfiConverterLong: FfiConverter<Long, Long> {
+internal object FfiConverterLong: FfiConverter<Long, Long> {
     override fun lift(value: Long): Long {
         return value
     }
@@ -1857,7 +1878,7 @@ public object FfiConverterLong: FfiConverter<Long, Long> {
 /**
  * @suppress
  */
-public object FfiConverterFloat: FfiConverter<Float, Float> {
+internal object FfiConverterFloat: FfiConverter<Float, Float> {
     override fun lift(value: Float): Float {
         return value
     }
@@ -1880,7 +1901,7 @@ public object FfiConverterFloat: FfiConverter<Float, Float> {
 /**
  * @suppress
  */
-public object FfiConverterDouble: FfiConverter<Double, Double> {
+internal object FfiConverterDouble: FfiConverter<Double, Double> {
     override fun lift(value: Double): Double {
         return value
     }
@@ -1903,7 +1924,7 @@ public object FfiConverterDouble: FfiConverter<Double, Double> {
 /**
  * @suppress
  */
-public object FfiConverterBoolean: FfiConverter<Boolean, Byte> {
+internal object FfiConverterBoolean: FfiConverter<Boolean, Byte> {
     override fun lift(value: Byte): Boolean {
         return value.toInt() != 0
     }
@@ -1926,7 +1947,7 @@ public object FfiConverterBoolean: FfiConverter<Boolean, Byte> {
 /**
  * @suppress
  */
-public object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
+internal object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
     // Note: we don't inherit from FfiConverterRustBuffer, because we use a
     // special encoding when lowering/lifting.  We can use `RustBuffer.len` to
     // store our length and avoid writing it out to the buffer.
@@ -1983,7 +2004,7 @@ public object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
 /**
  * @suppress
  */
-public object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
+internal object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
     override fun read(buf: ByteBuffer): ByteArray {
         val len = buf.getInt()
         val byteArr = ByteArray(len)
@@ -2099,7 +2120,7 @@ public object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
  * Stops a generation from any thread, without a lock, within a fraction of a step and during prefill too. It
  * may outlive the generation.
  */
-public interface CancelHandleInterface {
+internal interface CancelHandleInterface {
     
     /**
      * Asks the work to stop: it fails with `Cancelled`. Without effect once it has ended.
@@ -2118,7 +2139,7 @@ public interface CancelHandleInterface {
  * Stops a generation from any thread, without a lock, within a fraction of a step and during prefill too. It
  * may outlive the generation.
  */
-open class CancelHandle: Disposable, AutoCloseable, CancelHandleInterface
+internal open class CancelHandle: Disposable, AutoCloseable, CancelHandleInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -2270,7 +2291,7 @@ open class CancelHandle: Disposable, AutoCloseable, CancelHandleInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeCancelHandle: FfiConverter<CancelHandle, Long> {
+internal object FfiConverterTypeCancelHandle: FfiConverter<CancelHandle, Long> {
     override fun lower(value: CancelHandle): Long {
         return value.uniffiCloneHandle()
     }
@@ -2393,7 +2414,7 @@ public object FfiConverterTypeCancelHandle: FfiConverter<CancelHandle, Long> {
  * word boundary, which costs one pass for each word and none inside it. After an answer that is not fresh call
  * `wait_fresh` on a thread of your own, or `poll` from a loop. Nothing calls back.
  */
-public interface CompleterInterface {
+internal interface CompleterInterface {
     
     /**
      * The user took a suggestion of the last answer: its words are learned, where the field learns.
@@ -2514,7 +2535,7 @@ public interface CompleterInterface {
  * word boundary, which costs one pass for each word and none inside it. After an answer that is not fresh call
  * `wait_fresh` on a thread of your own, or `poll` from a loop. Nothing calls back.
  */
-open class Completer: Disposable, AutoCloseable, CompleterInterface
+internal open class Completer: Disposable, AutoCloseable, CompleterInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -3003,7 +3024,7 @@ open class Completer: Disposable, AutoCloseable, CompleterInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeCompleter: FfiConverter<Completer, Long> {
+internal object FfiConverterTypeCompleter: FfiConverter<Completer, Long> {
     override fun lower(value: Completer): Long {
         return value.uniffiCloneHandle()
     }
@@ -3122,12 +3143,17 @@ public object FfiConverterTypeCompleter: FfiConverter<Completer, Long> {
 /**
  * A table of words and the emoji that they bring to mind.
  */
-public interface EmojiTableInterface {
+internal interface EmojiTableInterface {
     
     /**
      * The emoji of `word`, best first.
      */
     fun `of`(`word`: kotlin.String): List<kotlin.String>
+    
+    /**
+     * Gives the table up; completers that were made with it have their own.
+     */
+    fun `release`()
     
     companion object
 }
@@ -3135,7 +3161,7 @@ public interface EmojiTableInterface {
 /**
  * A table of words and the emoji that they bring to mind.
  */
-open class EmojiTable: Disposable, AutoCloseable, EmojiTableInterface
+internal open class EmojiTable: Disposable, AutoCloseable, EmojiTableInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -3255,6 +3281,22 @@ open class EmojiTable: Disposable, AutoCloseable, EmojiTableInterface
     
 
     
+    /**
+     * Gives the table up; completers that were made with it have their own.
+     */
+    @Throws(NibbleException::class)override fun `release`()
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(NibbleException) { _status ->
+    UniffiLib.uniffi_nibble_ffi_fn_method_emojitable_release(
+        it,
+        _status)
+}
+    }
+    
+    
+
+    
 
     
 
@@ -3265,7 +3307,7 @@ open class EmojiTable: Disposable, AutoCloseable, EmojiTableInterface
     /**
      * Reads a table from its text: one word a line, then its emoji, best first, with tabs between.
      */
-    @Throws(NibbleException::class) fun `fromText`(`text`: kotlin.String): EmojiTable {
+    @Throws(NibbleException::class) internal fun `fromText`(`text`: kotlin.String): EmojiTable {
             return FfiConverterTypeEmojiTable.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_emojitable_from_text(
@@ -3281,7 +3323,7 @@ open class EmojiTable: Disposable, AutoCloseable, EmojiTableInterface
     /**
      * Reads a table from a file.
      */
-    @Throws(NibbleException::class) fun `open`(`path`: kotlin.String): EmojiTable {
+    @Throws(NibbleException::class) internal fun `open`(`path`: kotlin.String): EmojiTable {
             return FfiConverterTypeEmojiTable.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_emojitable_open(
@@ -3302,7 +3344,7 @@ open class EmojiTable: Disposable, AutoCloseable, EmojiTableInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeEmojiTable: FfiConverter<EmojiTable, Long> {
+internal object FfiConverterTypeEmojiTable: FfiConverter<EmojiTable, Long> {
     override fun lower(value: EmojiTable): Long {
         return value.uniffiCloneHandle()
     }
@@ -3421,7 +3463,7 @@ public object FfiConverterTypeEmojiTable: FfiConverter<EmojiTable, Long> {
 /**
  * A text that is being continued, one pulled chunk at a time.
  */
-public interface GenerationInterface {
+internal interface GenerationInterface {
     
     /**
      * A handle that cancels this generation.
@@ -3453,7 +3495,7 @@ public interface GenerationInterface {
 /**
  * A text that is being continued, one pulled chunk at a time.
  */
-open class Generation: Disposable, AutoCloseable, GenerationInterface
+internal open class Generation: Disposable, AutoCloseable, GenerationInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -3643,7 +3685,7 @@ open class Generation: Disposable, AutoCloseable, GenerationInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeGeneration: FfiConverter<Generation, Long> {
+internal object FfiConverterTypeGeneration: FfiConverter<Generation, Long> {
     override fun lower(value: Generation): Long {
         return value.uniffiCloneHandle()
     }
@@ -3763,7 +3805,7 @@ public object FfiConverterTypeGeneration: FfiConverter<Generation, Long> {
  * A keyboard's whole behaviour as a state machine without input, output, threads or clocks. The shell turns
  * touches into events, carries out the actions and holds no rule of typing. Threads take turns.
  */
-public interface KeyboardControllerInterface {
+internal interface KeyboardControllerInterface {
     
     /**
      * The epoch of the text: an answer of the engine for another one has no effect.
@@ -3799,7 +3841,7 @@ public interface KeyboardControllerInterface {
  * A keyboard's whole behaviour as a state machine without input, output, threads or clocks. The shell turns
  * touches into events, carries out the actions and holds no rule of typing. Threads take turns.
  */
-open class KeyboardController: Disposable, AutoCloseable, KeyboardControllerInterface
+internal open class KeyboardController: Disposable, AutoCloseable, KeyboardControllerInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -4019,7 +4061,7 @@ open class KeyboardController: Disposable, AutoCloseable, KeyboardControllerInte
 /**
  * @suppress
  */
-public object FfiConverterTypeKeyboardController: FfiConverter<KeyboardController, Long> {
+internal object FfiConverterTypeKeyboardController: FfiConverter<KeyboardController, Long> {
     override fun lower(value: KeyboardController): Long {
         return value.uniffiCloneHandle()
     }
@@ -4138,7 +4180,7 @@ public object FfiConverterTypeKeyboardController: FfiConverter<KeyboardControlle
 /**
  * A keyboard's keys.
  */
-public interface LayoutInterface {
+internal interface LayoutInterface {
     
     /**
      * Height of the keyboard in key widths.
@@ -4161,6 +4203,11 @@ public interface LayoutInterface {
     fun `name`(): kotlin.String
     
     /**
+     * Gives the layout up; completers that were made with it do not need it.
+     */
+    fun `release`()
+    
+    /**
      * Width of the keyboard in key widths.
      */
     fun `width`(): kotlin.Float
@@ -4171,7 +4218,7 @@ public interface LayoutInterface {
 /**
  * A keyboard's keys.
  */
-open class Layout: Disposable, AutoCloseable, LayoutInterface
+internal open class Layout: Disposable, AutoCloseable, LayoutInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -4346,6 +4393,22 @@ open class Layout: Disposable, AutoCloseable, LayoutInterface
 
     
     /**
+     * Gives the layout up; completers that were made with it do not need it.
+     */
+    @Throws(NibbleException::class)override fun `release`()
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(NibbleException) { _status ->
+    UniffiLib.uniffi_nibble_ffi_fn_method_layout_release(
+        it,
+        _status)
+}
+    }
+    
+    
+
+    
+    /**
      * Width of the keyboard in key widths.
      */
     @Throws(NibbleException::class)override fun `width`(): kotlin.Float {
@@ -4372,7 +4435,7 @@ open class Layout: Disposable, AutoCloseable, LayoutInterface
     /**
      * One of the layouts that come along: `qwerty`, `qwertz`, `azerty`, `jcuken`.
      */
-    @Throws(NibbleException::class) fun `builtin`(`name`: kotlin.String): Layout {
+    @Throws(NibbleException::class) internal fun `builtin`(`name`: kotlin.String): Layout {
             return FfiConverterTypeLayout.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_layout_builtin(
@@ -4388,7 +4451,7 @@ open class Layout: Disposable, AutoCloseable, LayoutInterface
     /**
      * A layout from JSON, in the form of the files that come along.
      */
-    @Throws(NibbleException::class) fun `fromJson`(`json`: kotlin.String): Layout {
+    @Throws(NibbleException::class) internal fun `fromJson`(`json`: kotlin.String): Layout {
             return FfiConverterTypeLayout.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_layout_from_json(
@@ -4409,7 +4472,7 @@ open class Layout: Disposable, AutoCloseable, LayoutInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeLayout: FfiConverter<Layout, Long> {
+internal object FfiConverterTypeLayout: FfiConverter<Layout, Long> {
     override fun lower(value: Layout): Long {
         return value.uniffiCloneHandle()
     }
@@ -4528,7 +4591,7 @@ public object FfiConverterTypeLayout: FfiConverter<Layout, Long> {
 /**
  * The words of one language, with frequencies and usual spelling.
  */
-public interface LexiconInterface {
+internal interface LexiconInterface {
     
     /**
      * Whether `word` is known to offend. It may be typed, and is not to be suggested.
@@ -4546,6 +4609,11 @@ public interface LexiconInterface {
     fun `logFrequency`(`word`: kotlin.String): kotlin.Float?
     
     /**
+     * Gives the lexicon up; completers that were made with it keep it until they are released.
+     */
+    fun `release`()
+    
+    /**
      * The usual spelling of `word`: `i'm` gives `I'm`; none where the word is unknown.
      */
     fun `spellingOf`(`word`: kotlin.String): kotlin.String?
@@ -4561,7 +4629,7 @@ public interface LexiconInterface {
 /**
  * The words of one language, with frequencies and usual spelling.
  */
-open class Lexicon: Disposable, AutoCloseable, LexiconInterface
+internal open class Lexicon: Disposable, AutoCloseable, LexiconInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -4717,6 +4785,22 @@ open class Lexicon: Disposable, AutoCloseable, LexiconInterface
 
     
     /**
+     * Gives the lexicon up; completers that were made with it keep it until they are released.
+     */
+    @Throws(NibbleException::class)override fun `release`()
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(NibbleException) { _status ->
+    UniffiLib.uniffi_nibble_ffi_fn_method_lexicon_release(
+        it,
+        _status)
+}
+    }
+    
+    
+
+    
+    /**
      * The usual spelling of `word`: `i'm` gives `I'm`; none where the word is unknown.
      */
     @Throws(NibbleException::class)override fun `spellingOf`(`word`: kotlin.String): kotlin.String? {
@@ -4761,7 +4845,7 @@ open class Lexicon: Disposable, AutoCloseable, LexiconInterface
     /**
      * The lexicon whose file has these bytes.
      */
-    @Throws(NibbleException::class) fun `fromBytes`(`bytes`: kotlin.ByteArray): Lexicon {
+    @Throws(NibbleException::class) internal fun `fromBytes`(`bytes`: kotlin.ByteArray): Lexicon {
             return FfiConverterTypeLexicon.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_lexicon_from_bytes(
@@ -4778,7 +4862,7 @@ open class Lexicon: Disposable, AutoCloseable, LexiconInterface
      * Maps the lexicon at `path`. The file must not be changed in place while it is open; replace it by
      * renaming another over it.
      */
-    @Throws(NibbleException::class) fun `open`(`path`: kotlin.String): Lexicon {
+    @Throws(NibbleException::class) internal fun `open`(`path`: kotlin.String): Lexicon {
             return FfiConverterTypeLexicon.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_lexicon_open(
@@ -4795,7 +4879,7 @@ open class Lexicon: Disposable, AutoCloseable, LexiconInterface
      * Reads `length` bytes from byte `offset` of an open descriptor, such as an asset of an Android package,
      * into memory. The descriptor stays the caller's; `name` stands for the file in errors.
      */
-    @Throws(NibbleException::class) fun `openDescriptor`(`descriptor`: kotlin.Int, `offset`: kotlin.ULong, `length`: kotlin.ULong, `name`: kotlin.String): Lexicon {
+    @Throws(NibbleException::class) internal fun `openDescriptor`(`descriptor`: kotlin.Int, `offset`: kotlin.ULong, `length`: kotlin.ULong, `name`: kotlin.String): Lexicon {
             return FfiConverterTypeLexicon.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_lexicon_open_descriptor(
@@ -4819,7 +4903,7 @@ open class Lexicon: Disposable, AutoCloseable, LexiconInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeLexicon: FfiConverter<Lexicon, Long> {
+internal object FfiConverterTypeLexicon: FfiConverter<Lexicon, Long> {
     override fun lower(value: Lexicon): Long {
         return value.uniffiCloneHandle()
     }
@@ -4940,7 +5024,7 @@ public object FfiConverterTypeLexicon: FfiConverter<Lexicon, Long> {
  * 256 are kept until they are drained. Nothing is logged before the first object of this kind exists. All
  * objects stand for the same log.
  */
-public interface LogsInterface {
+internal interface LogsInterface {
     
     /**
      * Takes the records that came since the last call, oldest first. Where more came than are kept, the first
@@ -4961,7 +5045,7 @@ public interface LogsInterface {
  * 256 are kept until they are drained. Nothing is logged before the first object of this kind exists. All
  * objects stand for the same log.
  */
-open class Logs: Disposable, AutoCloseable, LogsInterface
+internal open class Logs: Disposable, AutoCloseable, LogsInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -5127,7 +5211,7 @@ open class Logs: Disposable, AutoCloseable, LogsInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeLogs: FfiConverter<Logs, Long> {
+internal object FfiConverterTypeLogs: FfiConverter<Logs, Long> {
     override fun lower(value: Logs): Long {
         return value.uniffiCloneHandle()
     }
@@ -5246,7 +5330,7 @@ public object FfiConverterTypeLogs: FfiConverter<Logs, Long> {
 /**
  * A model, mapped and immutable; any number of sessions and completers share it.
  */
-public interface ModelInterface {
+internal interface ModelInterface {
     
     /**
      * The text of tokens.
@@ -5285,7 +5369,7 @@ public interface ModelInterface {
 /**
  * A model, mapped and immutable; any number of sessions and completers share it.
  */
-open class Model: Disposable, AutoCloseable, ModelInterface
+internal open class Model: Disposable, AutoCloseable, ModelInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -5505,7 +5589,7 @@ open class Model: Disposable, AutoCloseable, ModelInterface
      * Maps the GGUF file at `path` and checks all that it says; nothing is copied. The file must not be
      * changed while the model is open; replace it by renaming another over it.
      */
-    @Throws(NibbleException::class) fun `open`(`path`: kotlin.String, `options`: ModelOptions? = null): Model {
+    @Throws(NibbleException::class) internal fun `open`(`path`: kotlin.String, `options`: ModelOptions? = null): Model {
             return FfiConverterTypeModel.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_model_open(
@@ -5524,7 +5608,7 @@ open class Model: Disposable, AutoCloseable, ModelInterface
      * file, such as an Android package. The descriptor stays the caller's and may be closed afterwards;
      * `name` stands for the file in errors.
      */
-    @Throws(NibbleException::class) fun `openDescriptor`(`descriptor`: kotlin.Int, `offset`: kotlin.ULong, `length`: kotlin.ULong, `name`: kotlin.String, `options`: ModelOptions? = null): Model {
+    @Throws(NibbleException::class) internal fun `openDescriptor`(`descriptor`: kotlin.Int, `offset`: kotlin.ULong, `length`: kotlin.ULong, `name`: kotlin.String, `options`: ModelOptions? = null): Model {
             return FfiConverterTypeModel.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_model_open_descriptor(
@@ -5549,7 +5633,7 @@ open class Model: Disposable, AutoCloseable, ModelInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeModel: FfiConverter<Model, Long> {
+internal object FfiConverterTypeModel: FfiConverter<Model, Long> {
     override fun lower(value: Model): Long {
         return value.uniffiCloneHandle()
     }
@@ -5668,7 +5752,7 @@ public object FfiConverterTypeModel: FfiConverter<Model, Long> {
 /**
  * A file that should be a model.
  */
-public interface ModelFileInterface {
+internal interface ModelFileInterface {
     
     /**
      * What the file holds: its header is read and checked, its weights are not.
@@ -5686,7 +5770,7 @@ public interface ModelFileInterface {
 /**
  * A file that should be a model.
  */
-open class ModelFile: Disposable, AutoCloseable, ModelFileInterface
+internal open class ModelFile: Disposable, AutoCloseable, ModelFileInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -5835,7 +5919,7 @@ open class ModelFile: Disposable, AutoCloseable, ModelFileInterface
      * `length` bytes from byte `offset` of an open descriptor, which stays the caller's; `name` stands for
      * the file in errors.
      */
-    @Throws(NibbleException::class) fun `atDescriptor`(`descriptor`: kotlin.Int, `offset`: kotlin.ULong, `length`: kotlin.ULong, `name`: kotlin.String): ModelFile {
+    @Throws(NibbleException::class) internal fun `atDescriptor`(`descriptor`: kotlin.Int, `offset`: kotlin.ULong, `length`: kotlin.ULong, `name`: kotlin.String): ModelFile {
             return FfiConverterTypeModelFile.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_modelfile_at_descriptor(
@@ -5854,7 +5938,7 @@ open class ModelFile: Disposable, AutoCloseable, ModelFileInterface
     /**
      * The file at `path`. Nothing is read yet.
      */
-    @Throws(NibbleException::class) fun `atPath`(`path`: kotlin.String): ModelFile {
+    @Throws(NibbleException::class) internal fun `atPath`(`path`: kotlin.String): ModelFile {
             return FfiConverterTypeModelFile.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_modelfile_at_path(
@@ -5875,7 +5959,7 @@ open class ModelFile: Disposable, AutoCloseable, ModelFileInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeModelFile: FfiConverter<ModelFile, Long> {
+internal object FfiConverterTypeModelFile: FfiConverter<ModelFile, Long> {
     override fun lower(value: ModelFile): Long {
         return value.uniffiCloneHandle()
     }
@@ -5995,7 +6079,7 @@ public object FfiConverterTypeModelFile: FfiConverter<ModelFile, Long> {
  * One text in progress over a shared model, with its KV cache. A text that begins like the one before costs
  * only what is new.
  */
-public interface SessionInterface {
+internal interface SessionInterface {
     
     /**
      * Tokens that the session can hold.
@@ -6040,7 +6124,7 @@ public interface SessionInterface {
  * One text in progress over a shared model, with its KV cache. A text that begins like the one before costs
  * only what is new.
  */
-open class Session: Disposable, AutoCloseable, SessionInterface
+internal open class Session: Disposable, AutoCloseable, SessionInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -6282,7 +6366,7 @@ open class Session: Disposable, AutoCloseable, SessionInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeSession: FfiConverter<Session, Long> {
+internal object FfiConverterTypeSession: FfiConverter<Session, Long> {
     override fun lower(value: Session): Long {
         return value.uniffiCloneHandle()
     }
@@ -6402,7 +6486,7 @@ public object FfiConverterTypeSession: FfiConverter<Session, Long> {
  * A keyboard controller over a completer: events in, actions out; requests and notices of the controller are
  * carried out on the way and do not occur among the actions. Threads take turns; no call waits for the model.
  */
-public interface TypingSessionInterface {
+internal interface TypingSessionInterface {
     
     /**
      * Whether a model that is ready was not heard yet on the latest request: while it is so, poll again in some
@@ -6459,7 +6543,7 @@ public interface TypingSessionInterface {
  * A keyboard controller over a completer: events in, actions out; requests and notices of the controller are
  * carried out on the way and do not occur among the actions. Threads take turns; no call waits for the model.
  */
-open class TypingSession: Disposable, AutoCloseable, TypingSessionInterface
+internal open class TypingSession: Disposable, AutoCloseable, TypingSessionInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -6750,7 +6834,7 @@ open class TypingSession: Disposable, AutoCloseable, TypingSessionInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeTypingSession: FfiConverter<TypingSession, Long> {
+internal object FfiConverterTypeTypingSession: FfiConverter<TypingSession, Long> {
     override fun lower(value: TypingSession): Long {
         return value.uniffiCloneHandle()
     }
@@ -6870,7 +6954,7 @@ public object FfiConverterTypeTypingSession: FfiConverter<TypingSession, Long> {
  * What this user types. Once a completer was made with it, the completer learns into it, and this object goes
  * on showing and changing it; it ends with the completer.
  */
-public interface UserModelInterface {
+internal interface UserModelInterface {
     
     /**
      * Forgets everything, in the file as well.
@@ -6919,7 +7003,7 @@ public interface UserModelInterface {
  * What this user types. Once a completer was made with it, the completer learns into it, and this object goes
  * on showing and changing it; it ends with the completer.
  */
-open class UserModel: Disposable, AutoCloseable, UserModelInterface
+internal open class UserModel: Disposable, AutoCloseable, UserModelInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -7167,7 +7251,7 @@ open class UserModel: Disposable, AutoCloseable, UserModelInterface
     /**
      * A model that is never stored.
      */
-    @Throws(NibbleException::class) fun `inMemory`(`limits`: UserModelBounds? = null): UserModel {
+    @Throws(NibbleException::class) internal fun `inMemory`(`limits`: UserModelBounds? = null): UserModel {
             return FfiConverterTypeUserModel.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_usermodel_in_memory(
@@ -7183,7 +7267,7 @@ open class UserModel: Disposable, AutoCloseable, UserModelInterface
     /**
      * Opens or creates the model at `path`. One object at a time may write to a file: others get `InUse`.
      */
-    @Throws(NibbleException::class) fun `open`(`path`: kotlin.String, `limits`: UserModelBounds? = null): UserModel {
+    @Throws(NibbleException::class) internal fun `open`(`path`: kotlin.String, `limits`: UserModelBounds? = null): UserModel {
             return FfiConverterTypeUserModel.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_usermodel_open(
@@ -7201,7 +7285,7 @@ open class UserModel: Disposable, AutoCloseable, UserModelInterface
      * Reads the model at `path`, which may be in use by a writer. Whatever would change it fails with
      * `ReadOnly`.
      */
-    @Throws(NibbleException::class) fun `openReadOnly`(`path`: kotlin.String): UserModel {
+    @Throws(NibbleException::class) internal fun `openReadOnly`(`path`: kotlin.String): UserModel {
             return FfiConverterTypeUserModel.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_constructor_usermodel_open_read_only(
@@ -7222,7 +7306,7 @@ open class UserModel: Disposable, AutoCloseable, UserModelInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeUserModel: FfiConverter<UserModel, Long> {
+internal object FfiConverterTypeUserModel: FfiConverter<UserModel, Long> {
     override fun lower(value: UserModel): Long {
         return value.uniffiCloneHandle()
     }
@@ -7342,7 +7426,7 @@ public object FfiConverterTypeUserModel: FfiConverter<UserModel, Long> {
  * A comparison of a file's checksum that is pulled step by step, so that it can be shown and stopped: whoever
  * no longer pulls has stopped it.
  */
-public interface VerificationInterface {
+internal interface VerificationInterface {
     
     /**
      * Hashes the next few megabytes; none after the last. Fails with `ChecksumMismatch` in the step that
@@ -7362,7 +7446,7 @@ public interface VerificationInterface {
  * A comparison of a file's checksum that is pulled step by step, so that it can be shown and stopped: whoever
  * no longer pulls has stopped it.
  */
-open class Verification: Disposable, AutoCloseable, VerificationInterface
+internal open class Verification: Disposable, AutoCloseable, VerificationInterface
 {
 
     @Suppress("UNUSED_PARAMETER")
@@ -7515,7 +7599,7 @@ open class Verification: Disposable, AutoCloseable, VerificationInterface
 /**
  * @suppress
  */
-public object FfiConverterTypeVerification: FfiConverter<Verification, Long> {
+internal object FfiConverterTypeVerification: FfiConverter<Verification, Long> {
     override fun lower(value: Verification): Long {
         return value.uniffiCloneHandle()
     }
@@ -7540,7 +7624,7 @@ public object FfiConverterTypeVerification: FfiConverter<Verification, Long> {
 /**
  * A piece of generated text.
  */
-data class Chunk (
+internal data class Chunk (
     /**
      * Whole characters; empty while a character is incomplete or a stop string may have begun.
      */
@@ -7573,7 +7657,7 @@ data class Chunk (
 /**
  * @suppress
  */
-public object FfiConverterTypeChunk: FfiConverterRustBuffer<Chunk> {
+internal object FfiConverterTypeChunk: FfiConverterRustBuffer<Chunk> {
     override fun read(buf: ByteBuffer): Chunk {
         return Chunk(
             FfiConverterString.read(buf),
@@ -7603,7 +7687,7 @@ public object FfiConverterTypeChunk: FfiConverterRustBuffer<Chunk> {
 /**
  * How a completer works.
  */
-data class CompleterOptions (
+internal data class CompleterOptions (
     /**
      * Suggestions that an answer has.
      */
@@ -7703,7 +7787,7 @@ data class CompleterOptions (
 /**
  * @suppress
  */
-public object FfiConverterTypeCompleterOptions: FfiConverterRustBuffer<CompleterOptions> {
+internal object FfiConverterTypeCompleterOptions: FfiConverterRustBuffer<CompleterOptions> {
     override fun read(buf: ByteBuffer): CompleterOptions {
         return CompleterOptions(
             FfiConverterUInt.read(buf),
@@ -7760,7 +7844,7 @@ public object FfiConverterTypeCompleterOptions: FfiConverterRustBuffer<Completer
 /**
  * How sure a correction must be to be made without asking, as log odds.
  */
-data class CorrectionThresholds (
+internal data class CorrectionThresholds (
     /**
      * Against a word of the lexicon.
      */
@@ -7788,7 +7872,7 @@ data class CorrectionThresholds (
 /**
  * @suppress
  */
-public object FfiConverterTypeCorrectionThresholds: FfiConverterRustBuffer<CorrectionThresholds> {
+internal object FfiConverterTypeCorrectionThresholds: FfiConverterRustBuffer<CorrectionThresholds> {
     override fun read(buf: ByteBuffer): CorrectionThresholds {
         return CorrectionThresholds(
             FfiConverterFloat.read(buf),
@@ -7815,7 +7899,7 @@ public object FfiConverterTypeCorrectionThresholds: FfiConverterRustBuffer<Corre
 /**
  * A snapshot of the text field.
  */
-data class EditorContext (
+internal data class EditorContext (
     /**
      * Text before the cursor (or before the selection), as much as is known.
      */
@@ -7848,7 +7932,7 @@ data class EditorContext (
 /**
  * @suppress
  */
-public object FfiConverterTypeEditorContext: FfiConverterRustBuffer<EditorContext> {
+internal object FfiConverterTypeEditorContext: FfiConverterRustBuffer<EditorContext> {
     override fun read(buf: ByteBuffer): EditorContext {
         return EditorContext(
             FfiConverterString.read(buf),
@@ -7878,7 +7962,7 @@ public object FfiConverterTypeEditorContext: FfiConverterRustBuffer<EditorContex
 /**
  * A window of a field's text around the selection.
  */
-data class EditorText (
+internal data class EditorText (
     /**
      * Text before the selection.
      */
@@ -7916,7 +8000,7 @@ data class EditorText (
 /**
  * @suppress
  */
-public object FfiConverterTypeEditorText: FfiConverterRustBuffer<EditorText> {
+internal object FfiConverterTypeEditorText: FfiConverterRustBuffer<EditorText> {
     override fun read(buf: ByteBuffer): EditorText {
         return EditorText(
             FfiConverterString.read(buf),
@@ -7949,7 +8033,7 @@ public object FfiConverterTypeEditorText: FfiConverterRustBuffer<EditorText> {
 /**
  * What the platform says about the text field. `text`, `selection` or both are given.
  */
-data class EditorUpdate (
+internal data class EditorUpdate (
     /**
      * Text around the selection, where it was read.
      */
@@ -7977,7 +8061,7 @@ data class EditorUpdate (
 /**
  * @suppress
  */
-public object FfiConverterTypeEditorUpdate: FfiConverterRustBuffer<EditorUpdate> {
+internal object FfiConverterTypeEditorUpdate: FfiConverterRustBuffer<EditorUpdate> {
     override fun read(buf: ByteBuffer): EditorUpdate {
         return EditorUpdate(
             FfiConverterOptionalTypeEditorText.read(buf),
@@ -8004,7 +8088,7 @@ public object FfiConverterTypeEditorUpdate: FfiConverterRustBuffer<EditorUpdate>
 /**
  * A question to the engine.
  */
-data class EngineRequest (
+internal data class EngineRequest (
     /**
      * The text field. The answer must carry its epoch.
      */
@@ -8028,7 +8112,7 @@ data class EngineRequest (
 /**
  * @suppress
  */
-public object FfiConverterTypeEngineRequest: FfiConverterRustBuffer<EngineRequest> {
+internal object FfiConverterTypeEngineRequest: FfiConverterRustBuffer<EngineRequest> {
     override fun read(buf: ByteBuffer): EngineRequest {
         return EngineRequest(
             FfiConverterTypeEditorContext.read(buf),
@@ -8052,7 +8136,7 @@ public object FfiConverterTypeEngineRequest: FfiConverterRustBuffer<EngineReques
 /**
  * What a text field is, and its text when it takes the focus.
  */
-data class FieldFocus (
+internal data class FieldFocus (
     /**
      * Kind of the field.
      */
@@ -8100,7 +8184,7 @@ data class FieldFocus (
 /**
  * @suppress
  */
-public object FfiConverterTypeFieldFocus: FfiConverterRustBuffer<FieldFocus> {
+internal object FfiConverterTypeFieldFocus: FfiConverterRustBuffer<FieldFocus> {
     override fun read(buf: ByteBuffer): FieldFocus {
         return FieldFocus(
             FfiConverterTypeFieldKind.read(buf),
@@ -8139,7 +8223,7 @@ public object FfiConverterTypeFieldFocus: FfiConverterRustBuffer<FieldFocus> {
 /**
  * What to generate and when to stop.
  */
-data class GenerationOptions (
+internal data class GenerationOptions (
     /**
      * Tokens to generate at most.
      */
@@ -8208,7 +8292,7 @@ data class GenerationOptions (
 /**
  * @suppress
  */
-public object FfiConverterTypeGenerationOptions: FfiConverterRustBuffer<GenerationOptions> {
+internal object FfiConverterTypeGenerationOptions: FfiConverterRustBuffer<GenerationOptions> {
     override fun read(buf: ByteBuffer): GenerationOptions {
         return GenerationOptions(
             FfiConverterUInt.read(buf),
@@ -8259,7 +8343,7 @@ public object FfiConverterTypeGenerationOptions: FfiConverterRustBuffer<Generati
 /**
  * Counts and times of one generation. Times are milliseconds.
  */
-data class GenerationStats (
+internal data class GenerationStats (
     /**
      * Tokens of the prompt.
      */
@@ -8317,7 +8401,7 @@ data class GenerationStats (
 /**
  * @suppress
  */
-public object FfiConverterTypeGenerationStats: FfiConverterRustBuffer<GenerationStats> {
+internal object FfiConverterTypeGenerationStats: FfiConverterRustBuffer<GenerationStats> {
     override fun read(buf: ByteBuffer): GenerationStats {
         return GenerationStats(
             FfiConverterUInt.read(buf),
@@ -8363,7 +8447,7 @@ public object FfiConverterTypeGenerationStats: FfiConverterRustBuffer<Generation
  * A key and its rectangle, in key widths (one letter key is 1 wide) in both directions from the top left
  * corner of the keyboard.
  */
-data class Key (
+internal data class Key (
     /**
      * What it does.
      */
@@ -8406,7 +8490,7 @@ data class Key (
 /**
  * @suppress
  */
-public object FfiConverterTypeKey: FfiConverterRustBuffer<Key> {
+internal object FfiConverterTypeKey: FfiConverterRustBuffer<Key> {
     override fun read(buf: ByteBuffer): Key {
         return Key(
             FfiConverterTypeKeyAction.read(buf),
@@ -8442,7 +8526,7 @@ public object FfiConverterTypeKey: FfiConverterRustBuffer<Key> {
 /**
  * What the user can set about typing.
  */
-data class KeyboardSettings (
+internal data class KeyboardSettings (
     /**
      * Language of the text as a BCP 47 tag: spacing around punctuation, abbreviations, capitals.
      */
@@ -8480,7 +8564,7 @@ data class KeyboardSettings (
 /**
  * @suppress
  */
-public object FfiConverterTypeKeyboardSettings: FfiConverterRustBuffer<KeyboardSettings> {
+internal object FfiConverterTypeKeyboardSettings: FfiConverterRustBuffer<KeyboardSettings> {
     override fun read(buf: ByteBuffer): KeyboardSettings {
         return KeyboardSettings(
             FfiConverterString.read(buf),
@@ -8513,7 +8597,7 @@ public object FfiConverterTypeKeyboardSettings: FfiConverterRustBuffer<KeyboardS
 /**
  * One record.
  */
-data class LogRecord (
+internal data class LogRecord (
     /**
      * How much it matters.
      */
@@ -8546,7 +8630,7 @@ data class LogRecord (
 /**
  * @suppress
  */
-public object FfiConverterTypeLogRecord: FfiConverterRustBuffer<LogRecord> {
+internal object FfiConverterTypeLogRecord: FfiConverterRustBuffer<LogRecord> {
     override fun read(buf: ByteBuffer): LogRecord {
         return LogRecord(
             FfiConverterTypeLogLevel.read(buf),
@@ -8576,7 +8660,7 @@ public object FfiConverterTypeLogRecord: FfiConverterRustBuffer<LogRecord> {
 /**
  * Bytes of memory that a model with one session takes when the session's context is full.
  */
-data class MemoryEstimate (
+internal data class MemoryEstimate (
     /**
      * Weights: pages of the mapped file, which the system can drop and read again.
      */
@@ -8609,7 +8693,7 @@ data class MemoryEstimate (
 /**
  * @suppress
  */
-public object FfiConverterTypeMemoryEstimate: FfiConverterRustBuffer<MemoryEstimate> {
+internal object FfiConverterTypeMemoryEstimate: FfiConverterRustBuffer<MemoryEstimate> {
     override fun read(buf: ByteBuffer): MemoryEstimate {
         return MemoryEstimate(
             FfiConverterULong.read(buf),
@@ -8639,7 +8723,7 @@ public object FfiConverterTypeMemoryEstimate: FfiConverterRustBuffer<MemoryEstim
 /**
  * What a model file holds, without opening the model.
  */
-data class ModelFileInfo (
+internal data class ModelFileInfo (
     /**
      * Size in bytes.
      */
@@ -8682,7 +8766,7 @@ data class ModelFileInfo (
 /**
  * @suppress
  */
-public object FfiConverterTypeModelFileInfo: FfiConverterRustBuffer<ModelFileInfo> {
+internal object FfiConverterTypeModelFileInfo: FfiConverterRustBuffer<ModelFileInfo> {
     override fun read(buf: ByteBuffer): ModelFileInfo {
         return ModelFileInfo(
             FfiConverterULong.read(buf),
@@ -8718,7 +8802,7 @@ public object FfiConverterTypeModelFileInfo: FfiConverterRustBuffer<ModelFileInf
 /**
  * What a model says about itself.
  */
-data class ModelInfo (
+internal data class ModelInfo (
     /**
      * The file.
      */
@@ -8771,7 +8855,7 @@ data class ModelInfo (
 /**
  * @suppress
  */
-public object FfiConverterTypeModelInfo: FfiConverterRustBuffer<ModelInfo> {
+internal object FfiConverterTypeModelInfo: FfiConverterRustBuffer<ModelInfo> {
     override fun read(buf: ByteBuffer): ModelInfo {
         return ModelInfo(
             FfiConverterString.read(buf),
@@ -8813,7 +8897,7 @@ public object FfiConverterTypeModelInfo: FfiConverterRustBuffer<ModelInfo> {
 /**
  * How a model is opened.
  */
-data class ModelOptions (
+internal data class ModelOptions (
     /**
      * Threads that compute, the caller's included; 0 for one a core.
      */
@@ -8853,7 +8937,7 @@ data class ModelOptions (
 /**
  * @suppress
  */
-public object FfiConverterTypeModelOptions: FfiConverterRustBuffer<ModelOptions> {
+internal object FfiConverterTypeModelOptions: FfiConverterRustBuffer<ModelOptions> {
     override fun read(buf: ByteBuffer): ModelOptions {
         return ModelOptions(
             FfiConverterUInt.read(buf),
@@ -8886,7 +8970,7 @@ public object FfiConverterTypeModelOptions: FfiConverterRustBuffer<ModelOptions>
 /**
  * What the model reads before the text of each kind of field: a few lines in its style.
  */
-data class Primers (
+internal data class Primers (
     /**
      * For messages, and fields of which nothing is known.
      */
@@ -8919,7 +9003,7 @@ data class Primers (
 /**
  * @suppress
  */
-public object FfiConverterTypePrimers: FfiConverterRustBuffer<Primers> {
+internal object FfiConverterTypePrimers: FfiConverterRustBuffer<Primers> {
     override fun read(buf: ByteBuffer): Primers {
         return Primers(
             FfiConverterString.read(buf),
@@ -8949,7 +9033,7 @@ public object FfiConverterTypePrimers: FfiConverterRustBuffer<Primers> {
 /**
  * Absolute positions of the selection, counted from the field's start in the field's unit.
  */
-data class Selection (
+internal data class Selection (
     /**
      * Where it starts.
      */
@@ -8972,7 +9056,7 @@ data class Selection (
 /**
  * @suppress
  */
-public object FfiConverterTypeSelection: FfiConverterRustBuffer<Selection> {
+internal object FfiConverterTypeSelection: FfiConverterRustBuffer<Selection> {
     override fun read(buf: ByteBuffer): Selection {
         return Selection(
             FfiConverterUInt.read(buf),
@@ -8996,7 +9080,7 @@ public object FfiConverterTypeSelection: FfiConverterRustBuffer<Selection> {
 /**
  * How a session is made.
  */
-data class SessionOptions (
+internal data class SessionOptions (
     /**
      * Tokens that it can hold; 0 for what the model was opened with.
      */
@@ -9024,7 +9108,7 @@ data class SessionOptions (
 /**
  * @suppress
  */
-public object FfiConverterTypeSessionOptions: FfiConverterRustBuffer<SessionOptions> {
+internal object FfiConverterTypeSessionOptions: FfiConverterRustBuffer<SessionOptions> {
     override fun read(buf: ByteBuffer): SessionOptions {
         return SessionOptions(
             FfiConverterUInt.read(buf),
@@ -9051,7 +9135,7 @@ public object FfiConverterTypeSessionOptions: FfiConverterRustBuffer<SessionOpti
 /**
  * One slot of the strip.
  */
-data class Slot (
+internal data class Slot (
     /**
      * What is shown.
      */
@@ -9074,7 +9158,7 @@ data class Slot (
 /**
  * @suppress
  */
-public object FfiConverterTypeSlot: FfiConverterRustBuffer<Slot> {
+internal object FfiConverterTypeSlot: FfiConverterRustBuffer<Slot> {
     override fun read(buf: ByteBuffer): Slot {
         return Slot(
             FfiConverterString.read(buf),
@@ -9098,7 +9182,7 @@ public object FfiConverterTypeSlot: FfiConverterRustBuffer<Slot> {
 /**
  * The strip of suggestions above the keys.
  */
-data class Strip (
+internal data class Strip (
     /**
      * Names this strip: a tap says which strip it was made on.
      */
@@ -9126,7 +9210,7 @@ data class Strip (
 /**
  * @suppress
  */
-public object FfiConverterTypeStrip: FfiConverterRustBuffer<Strip> {
+internal object FfiConverterTypeStrip: FfiConverterRustBuffer<Strip> {
     override fun read(buf: ByteBuffer): Strip {
         return Strip(
             FfiConverterULong.read(buf),
@@ -9153,7 +9237,7 @@ public object FfiConverterTypeStrip: FfiConverterRustBuffer<Strip> {
 /**
  * One suggestion and the exact edit that accepting it makes.
  */
-data class Suggestion (
+internal data class Suggestion (
     /**
      * The text that appears, without the space that follows a word.
      */
@@ -9191,7 +9275,7 @@ data class Suggestion (
 /**
  * @suppress
  */
-public object FfiConverterTypeSuggestion: FfiConverterRustBuffer<Suggestion> {
+internal object FfiConverterTypeSuggestion: FfiConverterRustBuffer<Suggestion> {
     override fun read(buf: ByteBuffer): Suggestion {
         return Suggestion(
             FfiConverterString.read(buf),
@@ -9224,7 +9308,7 @@ public object FfiConverterTypeSuggestion: FfiConverterRustBuffer<Suggestion> {
 /**
  * The engine's answer for one context.
  */
-data class Suggestions (
+internal data class Suggestions (
     /**
      * Epoch of the context that was asked about.
      */
@@ -9252,7 +9336,7 @@ data class Suggestions (
 /**
  * @suppress
  */
-public object FfiConverterTypeSuggestions: FfiConverterRustBuffer<Suggestions> {
+internal object FfiConverterTypeSuggestions: FfiConverterRustBuffer<Suggestions> {
     override fun read(buf: ByteBuffer): Suggestions {
         return Suggestions(
             FfiConverterULong.read(buf),
@@ -9279,7 +9363,7 @@ public object FfiConverterTypeSuggestions: FfiConverterRustBuffer<Suggestions> {
 /**
  * Where a finger came down, in key units of the layout's geometry.
  */
-data class Tap (
+internal data class Tap (
     /**
      * Widths of a letter key from the left edge.
      */
@@ -9302,7 +9386,7 @@ data class Tap (
 /**
  * @suppress
  */
-public object FfiConverterTypeTap: FfiConverterRustBuffer<Tap> {
+internal object FfiConverterTypeTap: FfiConverterRustBuffer<Tap> {
     override fun read(buf: ByteBuffer): Tap {
         return Tap(
             FfiConverterFloat.read(buf),
@@ -9326,7 +9410,7 @@ public object FfiConverterTypeTap: FfiConverterRustBuffer<Tap> {
 /**
  * Something that happened, and when.
  */
-data class TimedEvent (
+internal data class TimedEvent (
     /**
      * Milliseconds of a clock that never runs backwards; its origin does not matter.
      */
@@ -9349,7 +9433,7 @@ data class TimedEvent (
 /**
  * @suppress
  */
-public object FfiConverterTypeTimedEvent: FfiConverterRustBuffer<TimedEvent> {
+internal object FfiConverterTypeTimedEvent: FfiConverterRustBuffer<TimedEvent> {
     override fun read(buf: ByteBuffer): TimedEvent {
         return TimedEvent(
             FfiConverterULong.read(buf),
@@ -9373,7 +9457,7 @@ public object FfiConverterTypeTimedEvent: FfiConverterRustBuffer<TimedEvent> {
 /**
  * Counts and times; no text. Times are milliseconds, and none where nothing was measured.
  */
-data class TypingStats (
+internal data class TypingStats (
     /**
      * Forward calls, of whatever purpose, aborted ones included.
      */
@@ -9451,7 +9535,7 @@ data class TypingStats (
 /**
  * @suppress
  */
-public object FfiConverterTypeTypingStats: FfiConverterRustBuffer<TypingStats> {
+internal object FfiConverterTypeTypingStats: FfiConverterRustBuffer<TypingStats> {
     override fun read(buf: ByteBuffer): TypingStats {
         return TypingStats(
             FfiConverterULong.read(buf),
@@ -9508,7 +9592,7 @@ public object FfiConverterTypeTypingStats: FfiConverterRustBuffer<TypingStats> {
 /**
  * How much a user model keeps.
  */
-data class UserModelBounds (
+internal data class UserModelBounds (
     /**
      * Words, at most.
      */
@@ -9536,7 +9620,7 @@ data class UserModelBounds (
 /**
  * @suppress
  */
-public object FfiConverterTypeUserModelBounds: FfiConverterRustBuffer<UserModelBounds> {
+internal object FfiConverterTypeUserModelBounds: FfiConverterRustBuffer<UserModelBounds> {
     override fun read(buf: ByteBuffer): UserModelBounds {
         return UserModelBounds(
             FfiConverterUInt.read(buf),
@@ -9563,7 +9647,7 @@ public object FfiConverterTypeUserModelBounds: FfiConverterRustBuffer<UserModelB
 /**
  * A word that the user has typed.
  */
-data class UserWord (
+internal data class UserWord (
     /**
      * As the user spells it.
      */
@@ -9596,7 +9680,7 @@ data class UserWord (
 /**
  * @suppress
  */
-public object FfiConverterTypeUserWord: FfiConverterRustBuffer<UserWord> {
+internal object FfiConverterTypeUserWord: FfiConverterRustBuffer<UserWord> {
     override fun read(buf: ByteBuffer): UserWord {
         return UserWord(
             FfiConverterString.read(buf),
@@ -9626,7 +9710,7 @@ public object FfiConverterTypeUserWord: FfiConverterRustBuffer<UserWord> {
 /**
  * How far a verification is.
  */
-data class VerificationProgress (
+internal data class VerificationProgress (
     /**
      * Bytes hashed so far.
      */
@@ -9649,7 +9733,7 @@ data class VerificationProgress (
 /**
  * @suppress
  */
-public object FfiConverterTypeVerificationProgress: FfiConverterRustBuffer<VerificationProgress> {
+internal object FfiConverterTypeVerificationProgress: FfiConverterRustBuffer<VerificationProgress> {
     override fun read(buf: ByteBuffer): VerificationProgress {
         return VerificationProgress(
             FfiConverterULong.read(buf),
@@ -9673,7 +9757,7 @@ public object FfiConverterTypeVerificationProgress: FfiConverterRustBuffer<Verif
 /**
  * How model, lexicons and user are mixed.
  */
-data class WordWeights (
+internal data class WordWeights (
     /**
      * Part of the lexicons beside the model: for rare words.
      */
@@ -9701,7 +9785,7 @@ data class WordWeights (
 /**
  * @suppress
  */
-public object FfiConverterTypeWordWeights: FfiConverterRustBuffer<WordWeights> {
+internal object FfiConverterTypeWordWeights: FfiConverterRustBuffer<WordWeights> {
     override fun read(buf: ByteBuffer): WordWeights {
         return WordWeights(
             FfiConverterFloat.read(buf),
@@ -9728,7 +9812,7 @@ public object FfiConverterTypeWordWeights: FfiConverterRustBuffer<WordWeights> {
 /**
  * Something that the shell is to do. Actions are carried out in the order in which they come.
  */
-sealed class Action {
+internal sealed class Action {
     
     /**
      * Change the text field.
@@ -9901,7 +9985,7 @@ sealed class Action {
 /**
  * @suppress
  */
-public object FfiConverterTypeAction : FfiConverterRustBuffer<Action>{
+internal object FfiConverterTypeAction : FfiConverterRustBuffer<Action>{
     override fun read(buf: ByteBuffer): Action {
         return when(buf.getInt()) {
             1 -> Action.Edit(
@@ -10086,7 +10170,7 @@ public object FfiConverterTypeAction : FfiConverterRustBuffer<Action>{
  * How the inputs of matrix products are held.
  */
 
-enum class Activations {
+internal enum class Activations {
     
     /**
      * 8 bits: fastest.
@@ -10111,7 +10195,7 @@ enum class Activations {
 /**
  * @suppress
  */
-public object FfiConverterTypeActivations: FfiConverterRustBuffer<Activations> {
+internal object FfiConverterTypeActivations: FfiConverterRustBuffer<Activations> {
     override fun read(buf: ByteBuffer) = try {
         
         Activations.entries[buf.getInt() - 1]
@@ -10135,7 +10219,7 @@ public object FfiConverterTypeActivations: FfiConverterRustBuffer<Activations> {
  * Which letters of a field are capitals by themselves.
  */
 
-enum class CapitalsMode {
+internal enum class CapitalsMode {
     
     /**
      * None by themselves.
@@ -10164,7 +10248,7 @@ enum class CapitalsMode {
 /**
  * @suppress
  */
-public object FfiConverterTypeCapitalsMode: FfiConverterRustBuffer<CapitalsMode> {
+internal object FfiConverterTypeCapitalsMode: FfiConverterRustBuffer<CapitalsMode> {
     override fun read(buf: ByteBuffer) = try {
         
         CapitalsMode.entries[buf.getInt() - 1]
@@ -10188,7 +10272,7 @@ public object FfiConverterTypeCapitalsMode: FfiConverterRustBuffer<CapitalsMode>
  * What the enter key does in a field of one line.
  */
 
-enum class EditorAction {
+internal enum class EditorAction {
     
     /**
      * Whatever the platform does by default.
@@ -10229,7 +10313,7 @@ enum class EditorAction {
 /**
  * @suppress
  */
-public object FfiConverterTypeEditorAction: FfiConverterRustBuffer<EditorAction> {
+internal object FfiConverterTypeEditorAction: FfiConverterRustBuffer<EditorAction> {
     override fun read(buf: ByteBuffer) = try {
         
         EditorAction.entries[buf.getInt() - 1]
@@ -10252,7 +10336,7 @@ public object FfiConverterTypeEditorAction: FfiConverterRustBuffer<EditorAction>
 /**
  * What the engine is told. In fields that do not learn, only `Focus` and `Blur` occur.
  */
-sealed class EngineNotice {
+internal sealed class EngineNotice {
     
     /**
      * Typing begins in a field. A secure one switches the engine off.
@@ -10341,7 +10425,7 @@ sealed class EngineNotice {
 /**
  * @suppress
  */
-public object FfiConverterTypeEngineNotice : FfiConverterRustBuffer<EngineNotice>{
+internal object FfiConverterTypeEngineNotice : FfiConverterRustBuffer<EngineNotice>{
     override fun read(buf: ByteBuffer): EngineNotice {
         return when(buf.getInt()) {
             1 -> EngineNotice.Focus(
@@ -10441,7 +10525,7 @@ public object FfiConverterTypeEngineNotice : FfiConverterRustBuffer<EngineNotice
 /**
  * Something that happened.
  */
-sealed class Event {
+internal sealed class Event {
     
     /**
      * A text field took the focus, or the one that has it started anew.
@@ -10650,7 +10734,7 @@ sealed class Event {
 /**
  * @suppress
  */
-public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
+internal object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
     override fun read(buf: ByteBuffer): Event {
         return when(buf.getInt()) {
             1 -> Event.Focus(
@@ -10896,7 +10980,7 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
  * The kind of a text field, as far as typing differs.
  */
 
-enum class FieldKind {
+internal enum class FieldKind {
     
     /**
      * A chat or text message; also where nothing is known.
@@ -10941,7 +11025,7 @@ enum class FieldKind {
 /**
  * @suppress
  */
-public object FfiConverterTypeFieldKind: FfiConverterRustBuffer<FieldKind> {
+internal object FfiConverterTypeFieldKind: FfiConverterRustBuffer<FieldKind> {
     override fun read(buf: ByteBuffer) = try {
         
         FieldKind.entries[buf.getInt() - 1]
@@ -10965,7 +11049,7 @@ public object FfiConverterTypeFieldKind: FfiConverterRustBuffer<FieldKind> {
  * How much of the ghost text is accepted.
  */
 
-enum class GhostPart {
+internal enum class GhostPart {
     
     /**
      * The next word.
@@ -10986,7 +11070,7 @@ enum class GhostPart {
 /**
  * @suppress
  */
-public object FfiConverterTypeGhostPart: FfiConverterRustBuffer<GhostPart> {
+internal object FfiConverterTypeGhostPart: FfiConverterRustBuffer<GhostPart> {
     override fun read(buf: ByteBuffer) = try {
         
         GhostPart.entries[buf.getInt() - 1]
@@ -11009,7 +11093,7 @@ public object FfiConverterTypeGhostPart: FfiConverterRustBuffer<GhostPart> {
 /**
  * What a key does.
  */
-sealed class KeyAction {
+internal sealed class KeyAction {
     
     /**
      * Types a character; a space is one.
@@ -11072,7 +11156,7 @@ sealed class KeyAction {
 /**
  * @suppress
  */
-public object FfiConverterTypeKeyAction : FfiConverterRustBuffer<KeyAction>{
+internal object FfiConverterTypeKeyAction : FfiConverterRustBuffer<KeyAction>{
     override fun read(buf: ByteBuffer): KeyAction {
         return when(buf.getInt()) {
             1 -> KeyAction.Character(
@@ -11159,7 +11243,7 @@ public object FfiConverterTypeKeyAction : FfiConverterRustBuffer<KeyAction>{
  * How a session stores keys and values.
  */
 
-enum class KvFormat {
+internal enum class KvFormat {
     
     /**
      * 16-bit floating point.
@@ -11184,7 +11268,7 @@ enum class KvFormat {
 /**
  * @suppress
  */
-public object FfiConverterTypeKvFormat: FfiConverterRustBuffer<KvFormat> {
+internal object FfiConverterTypeKvFormat: FfiConverterRustBuffer<KvFormat> {
     override fun read(buf: ByteBuffer) = try {
         
         KvFormat.entries[buf.getInt() - 1]
@@ -11208,7 +11292,7 @@ public object FfiConverterTypeKvFormat: FfiConverterRustBuffer<KvFormat> {
  * A page of keys.
  */
 
-enum class LayoutPage {
+internal enum class LayoutPage {
     
     /**
      * Letters.
@@ -11241,7 +11325,7 @@ enum class LayoutPage {
 /**
  * @suppress
  */
-public object FfiConverterTypeLayoutPage: FfiConverterRustBuffer<LayoutPage> {
+internal object FfiConverterTypeLayoutPage: FfiConverterRustBuffer<LayoutPage> {
     override fun read(buf: ByteBuffer) = try {
         
         LayoutPage.entries[buf.getInt() - 1]
@@ -11265,7 +11349,7 @@ public object FfiConverterTypeLayoutPage: FfiConverterRustBuffer<LayoutPage> {
  * How much a record matters.
  */
 
-enum class LogLevel {
+internal enum class LogLevel {
     
     /**
      * Something failed.
@@ -11298,7 +11382,7 @@ enum class LogLevel {
 /**
  * @suppress
  */
-public object FfiConverterTypeLogLevel: FfiConverterRustBuffer<LogLevel> {
+internal object FfiConverterTypeLogLevel: FfiConverterRustBuffer<LogLevel> {
     override fun read(buf: ByteBuffer) = try {
         
         LogLevel.entries[buf.getInt() - 1]
@@ -11321,7 +11405,7 @@ public object FfiConverterTypeLogLevel: FfiConverterRustBuffer<LogLevel> {
 /**
  * How the completer's model is.
  */
-sealed class ModelState {
+internal sealed class ModelState {
     
     /**
      * There is none.
@@ -11369,7 +11453,7 @@ sealed class ModelState {
 /**
  * @suppress
  */
-public object FfiConverterTypeModelState : FfiConverterRustBuffer<ModelState>{
+internal object FfiConverterTypeModelState : FfiConverterRustBuffer<ModelState>{
     override fun read(buf: ByteBuffer): ModelState {
         return when(buf.getInt()) {
             1 -> ModelState.Absent
@@ -11444,7 +11528,7 @@ public object FfiConverterTypeModelState : FfiConverterRustBuffer<ModelState>{
  * `snake_case`; `detail` is a sentence in English for developers, which never holds typed text. Sizes count
  * bytes unless they say otherwise.
  */
-sealed class NibbleException: kotlin.Exception() {
+internal sealed class NibbleException: kotlin.Exception() {
     
     /**
      * There is no such file.
@@ -11937,7 +12021,7 @@ sealed class NibbleException: kotlin.Exception() {
 /**
  * @suppress
  */
-public object FfiConverterTypeNibbleError : FfiConverterRustBuffer<NibbleException> {
+internal object FfiConverterTypeNibbleError : FfiConverterRustBuffer<NibbleException> {
     override fun read(buf: ByteBuffer): NibbleException {
         
 
@@ -12334,7 +12418,7 @@ public object FfiConverterTypeNibbleError : FfiConverterRustBuffer<NibbleExcepti
  * else counts scalar values.
  */
 
-enum class PositionUnit {
+internal enum class PositionUnit {
     
     /**
      * Unicode scalar values.
@@ -12355,7 +12439,7 @@ enum class PositionUnit {
 /**
  * @suppress
  */
-public object FfiConverterTypePositionUnit: FfiConverterRustBuffer<PositionUnit> {
+internal object FfiConverterTypePositionUnit: FfiConverterRustBuffer<PositionUnit> {
     override fun read(buf: ByteBuffer) = try {
         
         PositionUnit.entries[buf.getInt() - 1]
@@ -12379,7 +12463,7 @@ public object FfiConverterTypePositionUnit: FfiConverterRustBuffer<PositionUnit>
  * What the shift key does to the next letter.
  */
 
-enum class ShiftState {
+internal enum class ShiftState {
     
     /**
      * Nothing.
@@ -12408,7 +12492,7 @@ enum class ShiftState {
 /**
  * @suppress
  */
-public object FfiConverterTypeShiftState: FfiConverterRustBuffer<ShiftState> {
+internal object FfiConverterTypeShiftState: FfiConverterRustBuffer<ShiftState> {
     override fun read(buf: ByteBuffer) = try {
         
         ShiftState.entries[buf.getInt() - 1]
@@ -12432,7 +12516,7 @@ public object FfiConverterTypeShiftState: FfiConverterRustBuffer<ShiftState> {
  * Why a generation ended.
  */
 
-enum class StopReason {
+internal enum class StopReason {
     
     /**
      * The model ended the text.
@@ -12457,7 +12541,7 @@ enum class StopReason {
 /**
  * @suppress
  */
-public object FfiConverterTypeStopReason: FfiConverterRustBuffer<StopReason> {
+internal object FfiConverterTypeStopReason: FfiConverterRustBuffer<StopReason> {
     override fun read(buf: ByteBuffer) = try {
         
         StopReason.entries[buf.getInt() - 1]
@@ -12481,7 +12565,7 @@ public object FfiConverterTypeStopReason: FfiConverterRustBuffer<StopReason> {
  * What a suggestion is.
  */
 
-enum class SuggestionKind {
+internal enum class SuggestionKind {
     
     /**
      * Completes the word that is being typed.
@@ -12518,7 +12602,7 @@ enum class SuggestionKind {
 /**
  * @suppress
  */
-public object FfiConverterTypeSuggestionKind: FfiConverterRustBuffer<SuggestionKind> {
+internal object FfiConverterTypeSuggestionKind: FfiConverterRustBuffer<SuggestionKind> {
     override fun read(buf: ByteBuffer) = try {
         
         SuggestionKind.entries[buf.getInt() - 1]
@@ -12541,7 +12625,7 @@ public object FfiConverterTypeSuggestionKind: FfiConverterRustBuffer<SuggestionK
 /**
  * A change of the text field. Removed text is spelled out, so that a platform can count it in its own units.
  */
-sealed class TextEdit {
+internal sealed class TextEdit {
     
     /**
      * Replace the selection by `text`, or insert it at the cursor, and put the cursor behind it.
@@ -12621,7 +12705,7 @@ sealed class TextEdit {
 /**
  * @suppress
  */
-public object FfiConverterTypeTextEdit : FfiConverterRustBuffer<TextEdit>{
+internal object FfiConverterTypeTextEdit : FfiConverterRustBuffer<TextEdit>{
     override fun read(buf: ByteBuffer): TextEdit {
         return when(buf.getInt()) {
             1 -> TextEdit.Insert(
@@ -12718,7 +12802,7 @@ public object FfiConverterTypeTextEdit : FfiConverterRustBuffer<TextEdit>{
 /**
  * @suppress
  */
-public object FfiConverterOptionalUInt: FfiConverterRustBuffer<kotlin.UInt?> {
+internal object FfiConverterOptionalUInt: FfiConverterRustBuffer<kotlin.UInt?> {
     override fun read(buf: ByteBuffer): kotlin.UInt? {
         if (buf.get().toInt() == 0) {
             return null
@@ -12750,7 +12834,7 @@ public object FfiConverterOptionalUInt: FfiConverterRustBuffer<kotlin.UInt?> {
 /**
  * @suppress
  */
-public object FfiConverterOptionalULong: FfiConverterRustBuffer<kotlin.ULong?> {
+internal object FfiConverterOptionalULong: FfiConverterRustBuffer<kotlin.ULong?> {
     override fun read(buf: ByteBuffer): kotlin.ULong? {
         if (buf.get().toInt() == 0) {
             return null
@@ -12782,7 +12866,7 @@ public object FfiConverterOptionalULong: FfiConverterRustBuffer<kotlin.ULong?> {
 /**
  * @suppress
  */
-public object FfiConverterOptionalFloat: FfiConverterRustBuffer<kotlin.Float?> {
+internal object FfiConverterOptionalFloat: FfiConverterRustBuffer<kotlin.Float?> {
     override fun read(buf: ByteBuffer): kotlin.Float? {
         if (buf.get().toInt() == 0) {
             return null
@@ -12814,7 +12898,7 @@ public object FfiConverterOptionalFloat: FfiConverterRustBuffer<kotlin.Float?> {
 /**
  * @suppress
  */
-public object FfiConverterOptionalDouble: FfiConverterRustBuffer<kotlin.Double?> {
+internal object FfiConverterOptionalDouble: FfiConverterRustBuffer<kotlin.Double?> {
     override fun read(buf: ByteBuffer): kotlin.Double? {
         if (buf.get().toInt() == 0) {
             return null
@@ -12846,7 +12930,7 @@ public object FfiConverterOptionalDouble: FfiConverterRustBuffer<kotlin.Double?>
 /**
  * @suppress
  */
-public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?> {
+internal object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?> {
     override fun read(buf: ByteBuffer): kotlin.String? {
         if (buf.get().toInt() == 0) {
             return null
@@ -12878,7 +12962,7 @@ public object FfiConverterOptionalString: FfiConverterRustBuffer<kotlin.String?>
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeEmojiTable: FfiConverterRustBuffer<EmojiTable?> {
+internal object FfiConverterOptionalTypeEmojiTable: FfiConverterRustBuffer<EmojiTable?> {
     override fun read(buf: ByteBuffer): EmojiTable? {
         if (buf.get().toInt() == 0) {
             return null
@@ -12910,7 +12994,7 @@ public object FfiConverterOptionalTypeEmojiTable: FfiConverterRustBuffer<EmojiTa
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeLayout: FfiConverterRustBuffer<Layout?> {
+internal object FfiConverterOptionalTypeLayout: FfiConverterRustBuffer<Layout?> {
     override fun read(buf: ByteBuffer): Layout? {
         if (buf.get().toInt() == 0) {
             return null
@@ -12942,7 +13026,7 @@ public object FfiConverterOptionalTypeLayout: FfiConverterRustBuffer<Layout?> {
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeModel: FfiConverterRustBuffer<Model?> {
+internal object FfiConverterOptionalTypeModel: FfiConverterRustBuffer<Model?> {
     override fun read(buf: ByteBuffer): Model? {
         if (buf.get().toInt() == 0) {
             return null
@@ -12974,7 +13058,7 @@ public object FfiConverterOptionalTypeModel: FfiConverterRustBuffer<Model?> {
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeUserModel: FfiConverterRustBuffer<UserModel?> {
+internal object FfiConverterOptionalTypeUserModel: FfiConverterRustBuffer<UserModel?> {
     override fun read(buf: ByteBuffer): UserModel? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13006,7 +13090,7 @@ public object FfiConverterOptionalTypeUserModel: FfiConverterRustBuffer<UserMode
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeChunk: FfiConverterRustBuffer<Chunk?> {
+internal object FfiConverterOptionalTypeChunk: FfiConverterRustBuffer<Chunk?> {
     override fun read(buf: ByteBuffer): Chunk? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13038,7 +13122,7 @@ public object FfiConverterOptionalTypeChunk: FfiConverterRustBuffer<Chunk?> {
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeCompleterOptions: FfiConverterRustBuffer<CompleterOptions?> {
+internal object FfiConverterOptionalTypeCompleterOptions: FfiConverterRustBuffer<CompleterOptions?> {
     override fun read(buf: ByteBuffer): CompleterOptions? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13070,7 +13154,7 @@ public object FfiConverterOptionalTypeCompleterOptions: FfiConverterRustBuffer<C
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeCorrectionThresholds: FfiConverterRustBuffer<CorrectionThresholds?> {
+internal object FfiConverterOptionalTypeCorrectionThresholds: FfiConverterRustBuffer<CorrectionThresholds?> {
     override fun read(buf: ByteBuffer): CorrectionThresholds? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13102,7 +13186,7 @@ public object FfiConverterOptionalTypeCorrectionThresholds: FfiConverterRustBuff
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeEditorText: FfiConverterRustBuffer<EditorText?> {
+internal object FfiConverterOptionalTypeEditorText: FfiConverterRustBuffer<EditorText?> {
     override fun read(buf: ByteBuffer): EditorText? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13134,7 +13218,7 @@ public object FfiConverterOptionalTypeEditorText: FfiConverterRustBuffer<EditorT
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeGenerationOptions: FfiConverterRustBuffer<GenerationOptions?> {
+internal object FfiConverterOptionalTypeGenerationOptions: FfiConverterRustBuffer<GenerationOptions?> {
     override fun read(buf: ByteBuffer): GenerationOptions? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13166,7 +13250,7 @@ public object FfiConverterOptionalTypeGenerationOptions: FfiConverterRustBuffer<
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeKey: FfiConverterRustBuffer<Key?> {
+internal object FfiConverterOptionalTypeKey: FfiConverterRustBuffer<Key?> {
     override fun read(buf: ByteBuffer): Key? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13198,7 +13282,7 @@ public object FfiConverterOptionalTypeKey: FfiConverterRustBuffer<Key?> {
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeKeyboardSettings: FfiConverterRustBuffer<KeyboardSettings?> {
+internal object FfiConverterOptionalTypeKeyboardSettings: FfiConverterRustBuffer<KeyboardSettings?> {
     override fun read(buf: ByteBuffer): KeyboardSettings? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13230,7 +13314,7 @@ public object FfiConverterOptionalTypeKeyboardSettings: FfiConverterRustBuffer<K
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeMemoryEstimate: FfiConverterRustBuffer<MemoryEstimate?> {
+internal object FfiConverterOptionalTypeMemoryEstimate: FfiConverterRustBuffer<MemoryEstimate?> {
     override fun read(buf: ByteBuffer): MemoryEstimate? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13262,7 +13346,7 @@ public object FfiConverterOptionalTypeMemoryEstimate: FfiConverterRustBuffer<Mem
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeModelOptions: FfiConverterRustBuffer<ModelOptions?> {
+internal object FfiConverterOptionalTypeModelOptions: FfiConverterRustBuffer<ModelOptions?> {
     override fun read(buf: ByteBuffer): ModelOptions? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13294,7 +13378,7 @@ public object FfiConverterOptionalTypeModelOptions: FfiConverterRustBuffer<Model
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypePrimers: FfiConverterRustBuffer<Primers?> {
+internal object FfiConverterOptionalTypePrimers: FfiConverterRustBuffer<Primers?> {
     override fun read(buf: ByteBuffer): Primers? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13326,7 +13410,7 @@ public object FfiConverterOptionalTypePrimers: FfiConverterRustBuffer<Primers?> 
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeSelection: FfiConverterRustBuffer<Selection?> {
+internal object FfiConverterOptionalTypeSelection: FfiConverterRustBuffer<Selection?> {
     override fun read(buf: ByteBuffer): Selection? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13358,7 +13442,7 @@ public object FfiConverterOptionalTypeSelection: FfiConverterRustBuffer<Selectio
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeSessionOptions: FfiConverterRustBuffer<SessionOptions?> {
+internal object FfiConverterOptionalTypeSessionOptions: FfiConverterRustBuffer<SessionOptions?> {
     override fun read(buf: ByteBuffer): SessionOptions? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13390,7 +13474,7 @@ public object FfiConverterOptionalTypeSessionOptions: FfiConverterRustBuffer<Ses
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeSuggestion: FfiConverterRustBuffer<Suggestion?> {
+internal object FfiConverterOptionalTypeSuggestion: FfiConverterRustBuffer<Suggestion?> {
     override fun read(buf: ByteBuffer): Suggestion? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13422,7 +13506,7 @@ public object FfiConverterOptionalTypeSuggestion: FfiConverterRustBuffer<Suggest
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeSuggestions: FfiConverterRustBuffer<Suggestions?> {
+internal object FfiConverterOptionalTypeSuggestions: FfiConverterRustBuffer<Suggestions?> {
     override fun read(buf: ByteBuffer): Suggestions? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13454,7 +13538,7 @@ public object FfiConverterOptionalTypeSuggestions: FfiConverterRustBuffer<Sugges
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeTap: FfiConverterRustBuffer<Tap?> {
+internal object FfiConverterOptionalTypeTap: FfiConverterRustBuffer<Tap?> {
     override fun read(buf: ByteBuffer): Tap? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13486,7 +13570,7 @@ public object FfiConverterOptionalTypeTap: FfiConverterRustBuffer<Tap?> {
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeUserModelBounds: FfiConverterRustBuffer<UserModelBounds?> {
+internal object FfiConverterOptionalTypeUserModelBounds: FfiConverterRustBuffer<UserModelBounds?> {
     override fun read(buf: ByteBuffer): UserModelBounds? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13518,7 +13602,7 @@ public object FfiConverterOptionalTypeUserModelBounds: FfiConverterRustBuffer<Us
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeVerificationProgress: FfiConverterRustBuffer<VerificationProgress?> {
+internal object FfiConverterOptionalTypeVerificationProgress: FfiConverterRustBuffer<VerificationProgress?> {
     override fun read(buf: ByteBuffer): VerificationProgress? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13550,7 +13634,7 @@ public object FfiConverterOptionalTypeVerificationProgress: FfiConverterRustBuff
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeWordWeights: FfiConverterRustBuffer<WordWeights?> {
+internal object FfiConverterOptionalTypeWordWeights: FfiConverterRustBuffer<WordWeights?> {
     override fun read(buf: ByteBuffer): WordWeights? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13582,7 +13666,7 @@ public object FfiConverterOptionalTypeWordWeights: FfiConverterRustBuffer<WordWe
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeActivations: FfiConverterRustBuffer<Activations?> {
+internal object FfiConverterOptionalTypeActivations: FfiConverterRustBuffer<Activations?> {
     override fun read(buf: ByteBuffer): Activations? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13614,7 +13698,7 @@ public object FfiConverterOptionalTypeActivations: FfiConverterRustBuffer<Activa
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeKvFormat: FfiConverterRustBuffer<KvFormat?> {
+internal object FfiConverterOptionalTypeKvFormat: FfiConverterRustBuffer<KvFormat?> {
     override fun read(buf: ByteBuffer): KvFormat? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13646,7 +13730,7 @@ public object FfiConverterOptionalTypeKvFormat: FfiConverterRustBuffer<KvFormat?
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypeStopReason: FfiConverterRustBuffer<StopReason?> {
+internal object FfiConverterOptionalTypeStopReason: FfiConverterRustBuffer<StopReason?> {
     override fun read(buf: ByteBuffer): StopReason? {
         if (buf.get().toInt() == 0) {
             return null
@@ -13678,7 +13762,7 @@ public object FfiConverterOptionalTypeStopReason: FfiConverterRustBuffer<StopRea
 /**
  * @suppress
  */
-public object FfiConverterSequenceUInt: FfiConverterRustBuffer<List<kotlin.UInt>> {
+internal object FfiConverterSequenceUInt: FfiConverterRustBuffer<List<kotlin.UInt>> {
     override fun read(buf: ByteBuffer): List<kotlin.UInt> {
         val len = buf.getInt()
         return List<kotlin.UInt>(len) {
@@ -13706,7 +13790,7 @@ public object FfiConverterSequenceUInt: FfiConverterRustBuffer<List<kotlin.UInt>
 /**
  * @suppress
  */
-public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
+internal object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
     override fun read(buf: ByteBuffer): List<kotlin.String> {
         val len = buf.getInt()
         return List<kotlin.String>(len) {
@@ -13734,7 +13818,7 @@ public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.Str
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeLexicon: FfiConverterRustBuffer<List<Lexicon>> {
+internal object FfiConverterSequenceTypeLexicon: FfiConverterRustBuffer<List<Lexicon>> {
     override fun read(buf: ByteBuffer): List<Lexicon> {
         val len = buf.getInt()
         return List<Lexicon>(len) {
@@ -13762,7 +13846,7 @@ public object FfiConverterSequenceTypeLexicon: FfiConverterRustBuffer<List<Lexic
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeKey: FfiConverterRustBuffer<List<Key>> {
+internal object FfiConverterSequenceTypeKey: FfiConverterRustBuffer<List<Key>> {
     override fun read(buf: ByteBuffer): List<Key> {
         val len = buf.getInt()
         return List<Key>(len) {
@@ -13790,7 +13874,7 @@ public object FfiConverterSequenceTypeKey: FfiConverterRustBuffer<List<Key>> {
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeLogRecord: FfiConverterRustBuffer<List<LogRecord>> {
+internal object FfiConverterSequenceTypeLogRecord: FfiConverterRustBuffer<List<LogRecord>> {
     override fun read(buf: ByteBuffer): List<LogRecord> {
         val len = buf.getInt()
         return List<LogRecord>(len) {
@@ -13818,7 +13902,7 @@ public object FfiConverterSequenceTypeLogRecord: FfiConverterRustBuffer<List<Log
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeSlot: FfiConverterRustBuffer<List<Slot>> {
+internal object FfiConverterSequenceTypeSlot: FfiConverterRustBuffer<List<Slot>> {
     override fun read(buf: ByteBuffer): List<Slot> {
         val len = buf.getInt()
         return List<Slot>(len) {
@@ -13846,7 +13930,7 @@ public object FfiConverterSequenceTypeSlot: FfiConverterRustBuffer<List<Slot>> {
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeSuggestion: FfiConverterRustBuffer<List<Suggestion>> {
+internal object FfiConverterSequenceTypeSuggestion: FfiConverterRustBuffer<List<Suggestion>> {
     override fun read(buf: ByteBuffer): List<Suggestion> {
         val len = buf.getInt()
         return List<Suggestion>(len) {
@@ -13874,7 +13958,7 @@ public object FfiConverterSequenceTypeSuggestion: FfiConverterRustBuffer<List<Su
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeTap: FfiConverterRustBuffer<List<Tap>> {
+internal object FfiConverterSequenceTypeTap: FfiConverterRustBuffer<List<Tap>> {
     override fun read(buf: ByteBuffer): List<Tap> {
         val len = buf.getInt()
         return List<Tap>(len) {
@@ -13902,7 +13986,7 @@ public object FfiConverterSequenceTypeTap: FfiConverterRustBuffer<List<Tap>> {
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeUserWord: FfiConverterRustBuffer<List<UserWord>> {
+internal object FfiConverterSequenceTypeUserWord: FfiConverterRustBuffer<List<UserWord>> {
     override fun read(buf: ByteBuffer): List<UserWord> {
         val len = buf.getInt()
         return List<UserWord>(len) {
@@ -13930,7 +14014,7 @@ public object FfiConverterSequenceTypeUserWord: FfiConverterRustBuffer<List<User
 /**
  * @suppress
  */
-public object FfiConverterSequenceTypeAction: FfiConverterRustBuffer<List<Action>> {
+internal object FfiConverterSequenceTypeAction: FfiConverterRustBuffer<List<Action>> {
     override fun read(buf: ByteBuffer): List<Action> {
         val len = buf.getInt()
         return List<Action>(len) {
@@ -13958,7 +14042,7 @@ public object FfiConverterSequenceTypeAction: FfiConverterRustBuffer<List<Action
 /**
  * @suppress
  */
-public object FfiConverterSequenceOptionalTypeTap: FfiConverterRustBuffer<List<Tap?>> {
+internal object FfiConverterSequenceOptionalTypeTap: FfiConverterRustBuffer<List<Tap?>> {
     override fun read(buf: ByteBuffer): List<Tap?> {
         val len = buf.getInt()
         return List<Tap?>(len) {
@@ -13982,7 +14066,7 @@ public object FfiConverterSequenceOptionalTypeTap: FfiConverterRustBuffer<List<T
         /**
          * The primers that are used where none are given.
          */
-    @Throws(NibbleException::class) fun `builtinPrimers`(): Primers {
+    @Throws(NibbleException::class) internal fun `builtinPrimers`(): Primers {
             return FfiConverterTypePrimers.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_func_builtin_primers(
@@ -13996,7 +14080,7 @@ public object FfiConverterSequenceOptionalTypeTap: FfiConverterRustBuffer<List<T
         /**
          * The notice that [`engine_notice_to_json`] wrote.
          */
-    @Throws(NibbleException::class) fun `engineNoticeFromJson`(`json`: kotlin.String): EngineNotice {
+    @Throws(NibbleException::class) internal fun `engineNoticeFromJson`(`json`: kotlin.String): EngineNotice {
             return FfiConverterTypeEngineNotice.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_func_engine_notice_from_json(
@@ -14011,7 +14095,7 @@ public object FfiConverterSequenceOptionalTypeTap: FfiConverterRustBuffer<List<T
         /**
          * A notice as JSON, to be sent to the process that has the engine.
          */
-    @Throws(NibbleException::class) fun `engineNoticeToJson`(`notice`: EngineNotice): kotlin.String {
+    @Throws(NibbleException::class) internal fun `engineNoticeToJson`(`notice`: EngineNotice): kotlin.String {
             return FfiConverterString.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_func_engine_notice_to_json(
@@ -14026,7 +14110,7 @@ public object FfiConverterSequenceOptionalTypeTap: FfiConverterRustBuffer<List<T
         /**
          * The request that [`engine_request_to_json`] wrote.
          */
-    @Throws(NibbleException::class) fun `engineRequestFromJson`(`json`: kotlin.String): EngineRequest {
+    @Throws(NibbleException::class) internal fun `engineRequestFromJson`(`json`: kotlin.String): EngineRequest {
             return FfiConverterTypeEngineRequest.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_func_engine_request_from_json(
@@ -14041,7 +14125,7 @@ public object FfiConverterSequenceOptionalTypeTap: FfiConverterRustBuffer<List<T
         /**
          * A request as JSON, to be sent to the process that has the engine.
          */
-    @Throws(NibbleException::class) fun `engineRequestToJson`(`request`: EngineRequest): kotlin.String {
+    @Throws(NibbleException::class) internal fun `engineRequestToJson`(`request`: EngineRequest): kotlin.String {
             return FfiConverterString.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_func_engine_request_to_json(
@@ -14056,7 +14140,7 @@ public object FfiConverterSequenceOptionalTypeTap: FfiConverterRustBuffer<List<T
         /**
          * Settings from JSON, in the form that the scenario files use; what is not named is as usual.
          */
-    @Throws(NibbleException::class) fun `settingsFromJson`(`json`: kotlin.String): KeyboardSettings {
+    @Throws(NibbleException::class) internal fun `settingsFromJson`(`json`: kotlin.String): KeyboardSettings {
             return FfiConverterTypeKeyboardSettings.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_func_settings_from_json(
@@ -14071,7 +14155,7 @@ public object FfiConverterSequenceOptionalTypeTap: FfiConverterRustBuffer<List<T
         /**
          * The names of the layouts that come along.
          */
-    @Throws(NibbleException::class) fun `builtinLayouts`(): List<kotlin.String> {
+    @Throws(NibbleException::class) internal fun `builtinLayouts`(): List<kotlin.String> {
             return FfiConverterSequenceString.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_func_builtin_layouts(
@@ -14085,7 +14169,7 @@ public object FfiConverterSequenceOptionalTypeTap: FfiConverterRustBuffer<List<T
         /**
          * The answer that [`suggestions_to_json`] wrote.
          */
-    @Throws(NibbleException::class) fun `suggestionsFromJson`(`json`: kotlin.String): Suggestions {
+    @Throws(NibbleException::class) internal fun `suggestionsFromJson`(`json`: kotlin.String): Suggestions {
             return FfiConverterTypeSuggestions.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_func_suggestions_from_json(
@@ -14100,7 +14184,7 @@ public object FfiConverterSequenceOptionalTypeTap: FfiConverterRustBuffer<List<T
         /**
          * An answer as JSON, to be sent from the process that has the engine to the one that has the keyboard.
          */
-    @Throws(NibbleException::class) fun `suggestionsToJson`(`suggestions`: Suggestions): kotlin.String {
+    @Throws(NibbleException::class) internal fun `suggestionsToJson`(`suggestions`: Suggestions): kotlin.String {
             return FfiConverterString.lift(
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_func_suggestions_to_json(
