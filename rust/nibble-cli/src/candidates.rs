@@ -126,7 +126,7 @@ fn answer(
     let tokenizer = model.tokenizer();
     let ids = match request {
         Request::Ids(ids) => ids,
-        Request::Text(text) => text::prompt(tokenizer, &text, special)?,
+        Request::Text(text) => tokenizer.encode_prompt(&text, special)?,
     };
     session.prefill(&ids, &CancelHandle::new())?;
     let token = |candidate: nibble::Candidate| {

@@ -10,7 +10,6 @@ use crate::engine::{ComputeArguments, ModelArgument, SessionArguments};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::{Output, Table, one_line};
-use crate::text;
 
 /// Show three suggested words, and a continuation, for half-typed sentences.
 #[derive(Debug, clap::Args)]
@@ -79,7 +78,9 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
     // The first pass reads the file from the disk.
     let cancel = interrupt.handle();
     session.prefill(
-        &text::prompt(model.tokenizer(), "Hello", SpecialTokens::AsText)?,
+        &model
+            .tokenizer()
+            .encode_prompt("Hello", SpecialTokens::AsText)?,
         &cancel,
     )?;
     let sentences = SENTENCES
@@ -108,14 +109,14 @@ fn complete(
     let tokenizer = model.tokenizer();
 
     let start = Instant::now();
-    let prompt = text::prompt(tokenizer, finished, SpecialTokens::AsText)?;
+    let prompt = tokenizer.encode_prompt(finished, SpecialTokens::AsText)?;
     session.prefill(&prompt, &interrupt.handle())?;
     let words = suggest(session, tokenizer, begun);
     let suggestion_ms = start.elapsed().as_secs_f64() * 1e3;
 
     let word = words.first().map_or(begun, |word| &word.text);
     let mut continued = format!("{finished} {word}");
-    let prompt = text::prompt(tokenizer, &continued, SpecialTokens::AsText)?;
+    let prompt = tokenizer.encode_prompt(&continued, SpecialTokens::AsText)?;
     let start = Instant::now();
     let options = GenerationOptions {
         max_tokens: CONTINUATION_TOKENS,

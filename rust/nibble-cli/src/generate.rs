@@ -104,7 +104,9 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
     let interrupt = Interrupt::install()?;
     let model = arguments.compute.open(&arguments.model, None)?;
     let text = text::given_or_standard_input(arguments.prompt.as_deref())?;
-    let prompt = text::prompt(model.tokenizer(), &text, arguments.special.special_tokens())?;
+    let prompt = model
+        .tokenizer()
+        .encode_prompt(&text, arguments.special.special_tokens())?;
     let mut session = arguments.session.open(&model, arguments.context)?;
     let options = GenerationOptions {
         max_tokens: arguments.max_tokens,

@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
     let window = arguments.context as usize;
     let mut session = arguments.session.open(&model, window)?;
 
-    let ids = text::prompt(tokenizer, &text, SpecialTokens::AsText)?;
+    let ids = tokenizer.encode_prompt(&text, SpecialTokens::AsText)?;
     let bos = tokenizer.bos().filter(|_| tokenizer.add_bos());
     if ids.len() < window {
         return Err(Failure::Input(format!(

@@ -13,7 +13,6 @@ use crate::engine::{ComputeArguments, ModelArgument};
 use crate::failure::Failure;
 use crate::output::{Output, Table};
 use crate::progress;
-use crate::text;
 
 /// Compare the kernels that this processor uses with the portable ones, layer by layer.
 ///
@@ -105,7 +104,9 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
     let open = |kernels| arguments.compute.open(&arguments.model, kernels);
     let (reference, fast) = (open(Some(Kernels::scalar()))?, open(None)?);
     let wanted = usize::from(arguments.tokens).min(fast.hparams().context_length);
-    let sentence = text::prompt(fast.tokenizer(), TEXT, SpecialTokens::AsText)?;
+    let sentence = fast
+        .tokenizer()
+        .encode_prompt(TEXT, SpecialTokens::AsText)?;
     let tokens: Vec<u32> = sentence.iter().copied().cycle().take(wanted).collect();
 
     let passes = CHECKS.len() + 1;

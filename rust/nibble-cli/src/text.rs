@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use nibble::{SpecialTokens, Tokenizer};
+use nibble::SpecialTokens;
 
 use crate::failure::Failure;
 
@@ -45,21 +45,4 @@ impl SpecialArgument {
             SpecialTokens::Parse
         }
     }
-}
-
-/// The tokens of a prompt: those of its text, after the token for the beginning where the file asks for it
-/// and the text does not have it already.
-pub(crate) fn prompt(
-    tokenizer: &Tokenizer,
-    text: &str,
-    special: SpecialTokens,
-) -> Result<Vec<u32>, Failure> {
-    let mut ids = tokenizer.encode(text, special)?;
-    if let Some(bos) = tokenizer.bos()
-        && tokenizer.add_bos()
-        && ids.first() != Some(&bos)
-    {
-        ids.insert(0, bos);
-    }
-    Ok(ids)
 }

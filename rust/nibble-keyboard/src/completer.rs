@@ -9,6 +9,7 @@ use nibble::Model;
 use crate::boundary::BoundaryKey;
 use crate::boundary_model::BoundaryText;
 use crate::case;
+use crate::controller::{EngineNotice, Request};
 use crate::corrector::{self, Correction, Corrector, Thresholds};
 use crate::emoji::EmojiTable;
 use crate::field::FieldKind;
@@ -451,6 +452,34 @@ impl Completer {
     pub fn blur(&self) {
         self.scheduler.pause();
         self.typing().forget();
+    }
+
+    /// Takes what a [`KeyboardController`](crate::KeyboardController) has to tell the engine. Words are learned
+    /// from [`EngineNotice::Commit`] alone, once they stand.
+    ///
+    /// # Errors
+    /// Those of [`commit`](Self::commit) and [`revert`](Self::revert).
+    pub fn notify(&self, notice: &EngineNotice) -> Result<(), UserModelError> {
+        match notice {
+            EngineNotice::Focus { field } => self.focus(*field),
+            EngineNotice::Blur => self.blur(),
+            EngineNotice::Revert { typed, .. } => return self.revert(typed),
+            EngineNotice::Commit { before, text } => return self.commit(before, text),
+            EngineNotice::Accept { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Answers a request of a [`KeyboardController`](crate::KeyboardController).
+    pub fn answer_request(&self, request: &Request) -> Suggestions {
+        // One point for each letter, or none.
+        let points: Option<Vec<(f32, f32)>> = request
+            .taps
+            .iter()
+            .map(|tap| tap.map(|tap| (tap.x, tap.y)))
+            .collect();
+        let points = points.filter(|points| !points.is_empty());
+        self.suggest_tapped(&request.context, points.as_deref())
     }
 
     /// Forgets all text and everything derived from it: context, conversation, boundaries, mailbox and the

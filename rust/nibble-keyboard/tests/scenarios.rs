@@ -5,6 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use nibble_keyboard::{KeyboardController, Settings};
 use support::scenario::{ScenarioFile, play};
 
 /// Groups that need at least five scenarios.
@@ -50,7 +51,8 @@ fn every_scenario_plays_as_written() {
                 "{:?} occurs twice",
                 scenario.name
             );
-            if let Err(error) = play(scenario) {
+            let keyboard = |settings: &Settings| KeyboardController::new(settings.clone());
+            if let Err(error) = play(scenario, keyboard) {
                 failures.push(format!("{}: {:?}\n    {error}", file.group, scenario.name));
             }
         }

@@ -32,6 +32,7 @@ pub mod generation;
 pub mod gguf;
 pub mod hparams;
 pub mod kv_cache;
+pub mod memory;
 pub mod model;
 pub mod prepared;
 pub mod rope;
@@ -44,6 +45,7 @@ pub use generation::{Chunk, Generation, GenerationOptions, GenerationState, Stat
 pub use gguf::Gguf;
 pub use hparams::{Architecture, Hparams};
 pub use kv_cache::KvCache;
+pub use memory::MemoryEstimate;
 pub use model::{Model, ModelOptions};
 pub use nibble_kernels::{Format, KvFormat};
 pub use sampler::{Candidate, Sampling};

@@ -7,6 +7,7 @@ use nibble_kernels::KvFormat;
 
 use crate::backend::{HeadRows, Precision, Scratch, SequenceInput};
 use crate::generation::{Generation, GenerationOptions};
+use crate::hparams::Hparams;
 use crate::kv_cache::KvCache;
 use crate::model::Model;
 use crate::rope::RopeSet;
@@ -81,6 +82,17 @@ impl Default for SessionOptions {
     }
 }
 
+impl SessionOptions {
+    /// Tokens that a session over a model of these sizes can hold.
+    pub fn context_of(&self, hparams: &Hparams) -> usize {
+        const DEFAULT_CONTEXT: usize = 4096;
+        match self.context {
+            0 => DEFAULT_CONTEXT.min(hparams.context_length),
+            context => context,
+        }
+    }
+}
+
 /// What a prefill did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Prefill {
@@ -113,13 +125,10 @@ impl Session {
     /// `InvalidArgument` for a context beyond the model's or a KV format that does not fit its heads,
     /// `OutOfMemory`.
     pub fn new(model: Arc<Model>, options: SessionOptions) -> Result<Session> {
-        const DEFAULT_CONTEXT: usize = 4096;
         let hparams = model.hparams();
         let limit = hparams.context_length;
         let mut options = options;
-        if options.context == 0 {
-            options.context = DEFAULT_CONTEXT.min(limit);
-        }
+        options.context = options.context_of(hparams);
         let require = |ok: bool, argument, expected: String, found: usize| match ok {
             true => Ok(()),
             false => Err(Error::InvalidArgument {
@@ -387,6 +396,11 @@ impl Session {
             }
             _ => context,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn scratch(&self) -> &Scratch {
+        &self.scratch
     }
 
     fn precision(&self) -> Precision {

@@ -1,20 +1,20 @@
-//! A keyboard without a screen: what stands between the controller, a text field and the typing engine.
+//! A keyboard without a screen: what stands between a typing session and a text field.
 //!
-//! It holds no rule of typing. Keys become the controller's events, the controller's actions are carried out
-//! on the field and told to the engine, and whatever field and engine say goes back to the controller.
+//! It holds no rule of typing. Keys become events, actions are carried out on the field, and whatever the field
+//! says goes back to the session.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nibble_keyboard::controller::{
-    Character, EditorAction, EngineNotice, Focus, GhostPart, Request, Settings, Strip,
-    TapSuggestion,
+    Character, EditorAction, Focus, GhostPart, Settings, Strip, TapSuggestion,
 };
 use nibble_keyboard::latency::LatencyHistogram;
 use nibble_keyboard::position::TextPosition;
 use nibble_keyboard::text_field::Reporting;
 use nibble_keyboard::{
-    Action, Completer, Event, FieldKind, KeyboardController, ModelState, Suggestions, TextField,
-    TimedEvent, UserModelError,
+    Action, Completer, Event, FieldKind, ModelState, TextField, TimedEvent, TypingSession,
+    UserModelError,
 };
 
 /// A key that the user pressed.
@@ -94,16 +94,13 @@ impl Durations {
 ///
 /// It deliberately is not `Debug`: it holds typed text.
 pub(crate) struct TypingShell {
-    controller: KeyboardController,
-    completer: Completer,
+    session: TypingSession,
     field: TextField,
     kind: FieldKind,
     strip: Strip,
     ghost: String,
-    /// A request that was not answered at all yet.
-    asked: Option<Request>,
-    /// The latest request, and the latest answer to it.
-    answered: Option<(Request, Suggestions)>,
+    /// Serial of the request that was measured last.
+    measured: u64,
     /// The text before the begun word on which the model was not heard yet, and since when it is waited for.
     awaited: Option<(String, Instant)>,
     keys: u64,
@@ -122,16 +119,13 @@ impl TypingShell {
         settings: Settings,
         time: Duration,
     ) -> Result<TypingShell, UserModelError> {
-        completer.set_slots(settings.slots);
         let mut shell = TypingShell {
-            controller: KeyboardController::new(settings),
-            completer,
+            session: TypingSession::new(Arc::new(completer), settings),
             field: TextField::new("", Reporting::default()),
             kind,
             strip: Strip::default(),
             ghost: String::new(),
-            asked: None,
-            answered: None,
+            measured: 0,
             awaited: None,
             keys: 0,
             suggest: Durations::default(),
@@ -183,40 +177,27 @@ impl TypingShell {
 
     /// Takes the model's answer, if it came since the last call. Says whether it did.
     pub(crate) fn poll(&mut self, time: Duration) -> Result<bool, UserModelError> {
-        let Some(answer) = self.completer.poll() else {
+        let Some(actions) = self.session.poll(milliseconds(time)) else {
             return Ok(false);
         };
-        let Some((request, _)) = self.answered.take() else {
-            return Ok(false);
-        };
-        let event = self.answer(request, answer);
-        self.handle(event, time)?;
+        self.carry_out(actions);
+        self.settle(time);
+        self.learned()?;
         Ok(true)
     }
 
     /// Whether a model that is ready is still to be heard on the present text.
     pub(crate) fn awaits(&self) -> bool {
-        self.awaited.is_some() && self.completer.model_state() == ModelState::Ready
+        self.awaited.is_some() && self.completer().model_state() == ModelState::Ready
     }
 
     /// Nothing was typed for a moment: looks for ghost text. It may take passes; then it is there on a later
     /// call, until the next key.
     pub(crate) fn foresee(&mut self, time: Duration) -> Result<(), UserModelError> {
-        if !self.ghost.is_empty() {
-            return Ok(());
-        }
-        let current = self.answered.as_ref().filter(|(request, answer)| {
-            answer.fresh && request.context.epoch == self.controller.epoch()
-        });
-        let Some((request, answer)) = current else {
-            return Ok(());
-        };
-        let Some(phrase) = self.completer.ghost(&request.context) else {
-            return Ok(());
-        };
-        let mut answer = answer.clone();
-        answer.items.push(phrase);
-        self.handle(Event::Suggestions(answer), time)
+        let actions = self.session.foresee(milliseconds(time));
+        self.carry_out(actions);
+        self.settle(time);
+        self.learned()
     }
 
     /// Nothing but time passed: for about a second after the last event.
@@ -226,7 +207,7 @@ impl TypingShell {
 
     /// Waits until the model has said everything about the present text, and takes its answer.
     pub(crate) fn wait(&mut self, timeout: Duration, time: Duration) -> Result<(), UserModelError> {
-        self.completer.wait_idle(timeout);
+        self.completer().wait_idle(timeout);
         self.poll(time)?;
         Ok(())
     }
@@ -238,7 +219,7 @@ impl TypingShell {
         time: Duration,
     ) -> Result<(), UserModelError> {
         self.foresee(time)?;
-        self.completer.wait_idle(timeout);
+        self.completer().wait_idle(timeout);
         self.foresee(time)
     }
 
@@ -269,12 +250,12 @@ impl TypingShell {
 
     /// The engine.
     pub(crate) fn completer(&self) -> &Completer {
-        &self.completer
+        self.session.completer()
     }
 
     /// What was counted so far.
     pub(crate) fn counters(&self) -> Counters {
-        let stats = self.completer.stats();
+        let stats = self.completer().stats();
         Counters {
             keys: self.keys,
             characters: self.field.text().chars().count() as u64,
@@ -288,86 +269,68 @@ impl TypingShell {
 
     /// Takes an event and everything that follows from it.
     fn handle(&mut self, event: Event, time: Duration) -> Result<(), UserModelError> {
-        let mut result = Ok(());
-        let mut next = Some(event);
-        while let Some(event) = next {
-            result = result.and(self.step(event, time));
-            // The engine is asked once the field has settled: only the latest request matters.
-            next = self.reported().or_else(|| self.ask());
-        }
-        result
+        self.step(event, time);
+        self.settle(time);
+        self.learned()
     }
 
-    fn step(&mut self, event: Event, time: Duration) -> Result<(), UserModelError> {
-        let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let actions = self.controller.handle(TimedEvent { time, event });
+    /// Tells the session what the field has to say.
+    fn settle(&mut self, time: Duration) {
+        while let Some(update) = self
+            .field
+            .next_answer()
+            .or_else(|| self.field.next_report())
+        {
+            self.step(Event::Editor(update), time);
+        }
+    }
+
+    fn step(&mut self, event: Event, time: Duration) {
+        let time = milliseconds(time);
+        let actions = self.session.handle(TimedEvent { time, event });
+        self.carry_out(actions);
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>) {
         self.field.apply(&actions);
-        let mut result = Ok(());
         for action in actions {
             match action {
                 Action::Strip(strip) => self.strip = strip,
                 Action::Ghost { text } => self.ghost = text,
-                Action::Request(request) => self.asked = Some(request),
-                Action::Engine(notice) => result = result.and(self.tell(&notice)),
                 _ => {}
             }
         }
-        result
+        self.measure();
     }
 
-    fn tell(&self, notice: &EngineNotice) -> Result<(), UserModelError> {
-        match notice {
-            EngineNotice::Focus { field } => self.completer.focus(*field),
-            EngineNotice::Blur => self.completer.blur(),
-            EngineNotice::Revert { typed, .. } => return self.completer.revert(typed),
-            EngineNotice::Commit { before, text } => return self.completer.commit(before, text),
-            // Its words are learned when they are committed.
-            EngineNotice::Accept { .. } => {}
+    fn learned(&mut self) -> Result<(), UserModelError> {
+        self.session.take_learning_error().map_or(Ok(()), Err)
+    }
+
+    /// Measures how long suggestions take, and how long the model is waited for.
+    fn measure(&mut self) {
+        let Some(answer) = self.session.latest_answer() else {
+            return;
+        };
+        if answer.serial != self.measured {
+            self.measured = answer.serial;
+            self.suggest.add(answer.time);
         }
-        Ok(())
-    }
-
-    fn reported(&mut self) -> Option<Event> {
-        let update = self.field.next_answer();
-        let update = update.or_else(|| self.field.next_report());
-        update.map(Event::Editor)
-    }
-
-    fn ask(&mut self) -> Option<Event> {
-        let request = self.asked.take()?;
-        let taps = request.taps.iter().flatten().map(|tap| (tap.x, tap.y));
-        let taps: Vec<(f32, f32)> = taps.collect();
-        let start = Instant::now();
-        let answer = self
-            .completer
-            .suggest_tapped(&request.context, (!taps.is_empty()).then_some(&taps));
-        self.suggest.add(start.elapsed());
-        Some(self.answer(request, answer))
-    }
-
-    /// An answer on its way to the controller. Ghost text that is being typed along is found again for it,
-    /// which takes no pass: an answer of the model without a phrase ends it.
-    fn answer(&mut self, request: Request, mut answer: Suggestions) -> Event {
-        self.watch(&request, answer.fresh);
-        if answer.fresh && !self.ghost.is_empty() {
-            answer.items.extend(self.completer.ghost(&request.context));
-        }
-        self.answered = Some((request, answer.clone()));
-        Event::Suggestions(answer)
-    }
-
-    /// Measures how long the model is waited for.
-    fn watch(&mut self, request: &Request, fresh: bool) {
-        let context = TextPosition::of(&request.context.before).context;
+        let fresh = answer.suggestions.fresh;
+        let context = TextPosition::of(&answer.request.context.before).context;
         let since = self.awaited.take().filter(|(text, _)| text == context);
         match since {
             Some((_, start)) if fresh => self.heard.add(start.elapsed()),
             None if fresh => {}
             Some(since) => self.awaited = Some(since),
-            None if self.completer.model_state() == ModelState::Ready => {
+            None if self.session.completer().model_state() == ModelState::Ready => {
                 self.awaited = Some((context.to_owned(), Instant::now()));
             }
             None => {}
         }
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

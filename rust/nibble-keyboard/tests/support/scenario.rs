@@ -188,8 +188,34 @@ struct Since {
     reads: usize,
 }
 
-struct Player {
-    controller: KeyboardController,
+/// What plays a scenario: the controller, or something that stands before one.
+pub(crate) trait Keyboard {
+    fn handle(&mut self, event: TimedEvent) -> Vec<Action>;
+    fn mirror(&self) -> EditorText;
+    fn unsure(&self) -> bool;
+    fn epoch(&self) -> u64;
+}
+
+impl Keyboard for KeyboardController {
+    fn handle(&mut self, event: TimedEvent) -> Vec<Action> {
+        KeyboardController::handle(self, event)
+    }
+
+    fn mirror(&self) -> EditorText {
+        KeyboardController::mirror(self).text.clone()
+    }
+
+    fn unsure(&self) -> bool {
+        KeyboardController::unsure(self)
+    }
+
+    fn epoch(&self) -> u64 {
+        KeyboardController::epoch(self)
+    }
+}
+
+struct Player<K> {
+    keyboard: K,
     field: TextField,
     /// Answers of fields that have lost the focus.
     stale_answers: VecDeque<EditorUpdate>,
@@ -205,10 +231,13 @@ struct Player {
     since: Since,
 }
 
-/// Plays a scenario; says at which step what was otherwise.
-pub(crate) fn play(scenario: &Scenario) -> Result<(), String> {
+/// Plays a scenario on the keyboard that `make` gives for its settings; says at which step what was otherwise.
+pub(crate) fn play<K: Keyboard>(
+    scenario: &Scenario,
+    make: impl FnOnce(&Settings) -> K,
+) -> Result<(), String> {
     let mut player = Player {
-        controller: KeyboardController::new(scenario.settings.clone()),
+        keyboard: make(&scenario.settings),
         field: TextField::default(),
         stale_answers: VecDeque::new(),
         reports: scenario.reports.clone(),
@@ -231,7 +260,7 @@ pub(crate) fn play(scenario: &Scenario) -> Result<(), String> {
     player.settle()
 }
 
-impl Player {
+impl<K: Keyboard> Player<K> {
     fn focus(&mut self, spec: &FieldSpec, marked: &str) -> Result<(), String> {
         let (text, start, end) = unmark(marked)?;
         let mut field = TextField::new(&text, self.reports.reporting());
@@ -266,7 +295,7 @@ impl Player {
 
     /// Hands an event over and carries out what follows. The field's answers come back at once.
     fn handle(&mut self, event: Event) {
-        let actions = self.controller.handle(TimedEvent {
+        let actions = self.keyboard.handle(TimedEvent {
             time: self.time,
             event,
         });
@@ -275,7 +304,7 @@ impl Player {
             Action::Request(request) => Some(request),
             _ => None,
         }) {
-            assert_eq!(request.context.epoch, self.controller.epoch());
+            assert_eq!(request.context.epoch, self.keyboard.epoch());
         }
         for action in actions {
             self.note(action);
@@ -451,9 +480,9 @@ impl Player {
         self.time += 10_000;
         self.handle(Event::Idle);
         self.answer_reads();
-        let mirror = &self.controller.mirror().text;
+        let mirror = self.keyboard.mirror();
         if !self.mirrored {
-            return same("mirror", &Some(EditorText::default()), mirror);
+            return same("mirror", &Some(EditorText::default()), &mirror);
         }
         let (text, _) = self.field.read();
         let agrees = mirror.selected == text.selected
@@ -461,7 +490,7 @@ impl Player {
                 || mirror.before_cut && text.before.ends_with(&mirror.before))
             && (mirror.after.starts_with(&text.after)
                 || mirror.after_cut && text.after.starts_with(&mirror.after))
-            && !self.controller.unsure();
+            && !self.keyboard.unsure();
         if agrees {
             Ok(())
         } else {

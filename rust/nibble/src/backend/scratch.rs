@@ -51,30 +51,54 @@ impl Scratch {
 
     /// Makes every buffer exactly as long as a pass over `rows` tokens needs. Capacity never shrinks.
     pub(crate) fn resize(&mut self, hparams: &Hparams, rows: usize) -> Result<()> {
-        let Hparams {
-            hidden,
-            ffn,
-            heads,
-            kv_heads,
-            head_dim,
-            ..
-        } = *hparams;
-        let pairs = hparams.rope.dims / 2;
-        for (buffer, width) in [
-            (&mut self.x, hidden),
-            (&mut self.normed, hidden),
-            (&mut self.queries, heads * head_dim),
-            (&mut self.keys, kv_heads * head_dim),
-            (&mut self.values, kv_heads * head_dim),
-            (&mut self.attention, heads * head_dim),
-            (&mut self.gate, ffn),
-            (&mut self.up, ffn),
-            (&mut self.cos, pairs),
-            (&mut self.sin, pairs),
-        ] {
+        let buffers = [
+            &mut self.x,
+            &mut self.normed,
+            &mut self.queries,
+            &mut self.keys,
+            &mut self.values,
+            &mut self.attention,
+            &mut self.gate,
+            &mut self.up,
+            &mut self.cos,
+            &mut self.sin,
+        ];
+        for (buffer, width) in buffers.into_iter().zip(widths(hparams)) {
             resize(buffer, rows * width)?;
         }
         Ok(())
+    }
+
+    /// Bytes of the buffers of passes of up to `rows` tokens with logits for one of them, and of the 8- or
+    /// 16-bit copies of the inputs of matrix products.
+    pub(crate) fn bytes(hparams: &Hparams, rows: usize) -> u64 {
+        let widest = hparams.ffn.max(hparams.hidden) as u64;
+        let floats: u64 = widths(hparams).iter().map(|&width| width as u64).sum();
+        let row = floats
+            .saturating_mul(4)
+            .saturating_add(widest.saturating_mul(2));
+        let logits = (hparams.vocabulary as u64).saturating_mul(4);
+        row.saturating_mul(rows as u64).saturating_add(logits)
+    }
+
+    /// Bytes that the buffers of numbers have allocated.
+    #[cfg(test)]
+    pub(crate) fn float_bytes(&self) -> u64 {
+        let buffers = [
+            &self.x,
+            &self.normed,
+            &self.queries,
+            &self.keys,
+            &self.values,
+            &self.attention,
+            &self.gate,
+            &self.up,
+            &self.cos,
+            &self.sin,
+            &self.logits,
+        ];
+        let floats: usize = buffers.iter().map(|buffer| buffer.capacity()).sum();
+        floats as u64 * 4
     }
 
     /// Makes room for the logits of `requests`, in their order.
@@ -104,6 +128,25 @@ impl Scratch {
         };
         self.logits.get(start..end)
     }
+}
+
+/// Widths of the buffers, in the order of their declaration.
+fn widths(hparams: &Hparams) -> [usize; 10] {
+    let query_width = hparams.heads * hparams.head_dim;
+    let kv_width = hparams.kv_heads * hparams.head_dim;
+    let pairs = hparams.rope.dims / 2;
+    [
+        hparams.hidden,
+        hparams.hidden,
+        query_width,
+        kv_width,
+        kv_width,
+        query_width,
+        hparams.ffn,
+        hparams.ffn,
+        pairs,
+        pairs,
+    ]
 }
 
 fn resize(buffer: &mut Vec<f32>, len: usize) -> Result<()> {

@@ -105,6 +105,22 @@ impl Tokenizer {
         Ok(ids)
     }
 
+    /// The tokens of a prompt: those of `text`, after the token for the beginning where the file asks for it
+    /// and the text does not have it already.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_prompt(&self, text: &str, special: SpecialTokens) -> Result<Vec<u32>> {
+        let mut ids = self.encode(text, special)?;
+        if let Some(bos) = self.bos()
+            && self.add_bos()
+            && ids.first() != Some(&bos)
+        {
+            ids.insert(0, bos);
+        }
+        Ok(ids)
+    }
+
     /// Appends the tokens of a text without special tokens.
     fn encode_ordinary(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         // The cause is left out of the error: it might quote the text.
