@@ -185,7 +185,7 @@ impl Model {
         }
         let engine = nibble::ModelOptions {
             threads: options.threads as usize,
-            kernels: None,
+            ..nibble::ModelOptions::default()
         };
         let model = Arc::new(nibble::Model::from_gguf(gguf, &engine)?);
         Ok(Arc::new(Model {
@@ -197,11 +197,15 @@ impl Model {
 
 #[uniffi::export]
 impl Model {
-    /// Maps the GGUF file at `path` and checks all that it says; nothing is copied. The file must not be
+    /// Maps the GGUF file at `path` and checks all that it says; nothing is copied. A prepared form of it that lies
+    /// beside it is taken in its place. The file must not be
     /// changed while the model is open; replace it by renaming another over it.
     #[uniffi::constructor(default(options = None))]
     pub fn open(path: String, options: Option<ModelOptions>) -> Result<Arc<Model>> {
-        Model::from_gguf(Gguf::open(path)?, options)
+        Model::from_gguf(
+            Gguf::open(nibble::prepared::find(Path::new(&path)))?,
+            options,
+        )
     }
 
     /// Maps `length` bytes from byte `offset` of an open descriptor: a model that lies uncompressed in another

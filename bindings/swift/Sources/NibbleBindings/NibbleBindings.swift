@@ -2623,7 +2623,8 @@ open class Model: ModelProtocol, @unchecked Sendable {
 
     
     /**
-     * Maps the GGUF file at `path` and checks all that it says; nothing is copied. The file must not be
+     * Maps the GGUF file at `path` and checks all that it says; nothing is copied. A prepared form of it that lies
+     * beside it is taken in its place. The file must not be
      * changed while the model is open; replace it by renaming another over it.
      */
 public static func `open`(path: String, options: ModelOptions? = nil)throws  -> Model  {
@@ -11115,7 +11116,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_nibble_ffi_checksum_constructor_logs_new() != 28935) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_nibble_ffi_checksum_constructor_model_open() != 36328) {
+    if (uniffi_nibble_ffi_checksum_constructor_model_open() != 8049) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nibble_ffi_checksum_constructor_model_open_descriptor() != 32524) {

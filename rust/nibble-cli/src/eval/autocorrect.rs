@@ -1,5 +1,6 @@
 //! `nibble eval autocorrect`: which slips the keyboard repairs, and which right words it changes.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use nibble_keyboard::controller::{Settings, Tap};
@@ -7,7 +8,9 @@ use nibble_keyboard::corrector::Thresholds;
 use nibble_keyboard::geometry::{KeyAction, Layout};
 use nibble_keyboard::position::word_ranges;
 use nibble_keyboard::text::fold;
-use nibble_keyboard::{Completer, CompleterOptions, EditorContext, FieldKind, SuggestionKind};
+use nibble_keyboard::{
+    Completer, CompleterOptions, EditorContext, FieldKind, Lexicon, SuggestionKind,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
@@ -72,8 +75,12 @@ pub(crate) struct AutocorrectMeasures {
     /// Slips whose right word was among the suggestions before the word ended.
     pub(crate) offered: f64,
     pub(crate) correct_words: u64,
-    /// Right words that stood otherwise once they had ended.
+    /// Right words that stood otherwise once they had ended. Real text has slips of its own, and to mend one counts.
     pub(crate) changed: f64,
+    /// Right words that a lexicon lists.
+    pub(crate) listed_words: u64,
+    /// Those of them that stood otherwise once they had ended: valid words that were changed.
+    pub(crate) listed_changed: f64,
     /// Words that were wrong in the end, of all.
     pub(crate) word_error_rate: f64,
     pub(crate) correction_ms: Quantiles,
@@ -115,6 +122,8 @@ struct Typed {
     meant: String,
     typed: String,
     result: String,
+    /// Whether a lexicon lists the word that was meant.
+    is_listed: bool,
     offered: bool,
     /// The likeliest correction, and how far its odds are beyond its threshold.
     best: Option<(String, f32)>,
@@ -143,6 +152,13 @@ impl Typed {
 fn is_same(word: &str, other: &str) -> bool {
     let letters = |word: &str| fold(word).replace('\'', "");
     letters(word) == letters(other)
+}
+
+fn is_listed(lexicons: &[Arc<Lexicon>], word: &str) -> bool {
+    let word = fold(word).replace('\u{2019}', "'");
+    lexicons
+        .iter()
+        .any(|lexicon| lexicon.log_frequency(&word).is_some())
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
@@ -178,6 +194,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
 struct Typist {
     name: String,
     engine: Engine,
+    lexicons: Vec<Arc<Lexicon>>,
     layout: Layout,
     field: FieldKind,
     taps: bool,
@@ -201,15 +218,13 @@ impl Typist {
         };
         let taps = if arguments.taps { ", taps" } else { "" };
         let name = arguments.name.clone();
-        let completer = Completer::new(
-            model,
-            arguments.typing.open_lexicons(output)?,
-            None,
-            options,
-        );
+        let lexicons = arguments.typing.open_lexicons(output)?;
+        let listing = lexicons.as_slice().to_vec();
+        let completer = Completer::new(model, lexicons, None, options);
         Ok(Typist {
             name: name.unwrap_or_else(|| format!("{prior}{taps}")),
             engine: Engine::new(completer, false, false),
+            lexicons: listing,
             layout,
             field: arguments.field,
             taps: arguments.taps,
@@ -280,6 +295,7 @@ impl Typist {
             meant: meant.to_owned(),
             typed,
             result: result.trim_end().to_owned(),
+            is_listed: is_listed(&self.lexicons, meant),
             offered,
             best,
         });
@@ -339,6 +355,11 @@ impl Typist {
         let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
         let slips: Vec<&Typed> = self.words.iter().filter(|word| word.is_slip()).collect();
         let correct: Vec<&Typed> = self.words.iter().filter(|word| !word.is_slip()).collect();
+        let listed: Vec<&Typed> = correct
+            .iter()
+            .copied()
+            .filter(|word| word.is_listed)
+            .collect();
         let count = |words: &[&Typed], wanted: &dyn Fn(&Typed) -> bool| {
             let found = words.iter().filter(|word| wanted(word)).count();
             percent(found, words.len())
@@ -360,6 +381,8 @@ impl Typist {
             offered: count(&slips, &|word| word.offered),
             correct_words: correct.len() as u64,
             changed: count(&correct, &|word| !word.is_right()),
+            listed_words: listed.len() as u64,
+            listed_changed: count(&listed, &|word| !word.is_right()),
             word_error_rate: percent(wrong, self.words.len()),
             correction_ms: Quantiles::of(self.milliseconds.iter().copied()),
             trade_off: trade_off.collect(),
@@ -392,6 +415,7 @@ fn table(measures: &AutocorrectMeasures) -> Table {
         &"OFFERED",
         &"RIGHT WORDS",
         &"CHANGED",
+        &"OF LISTED ONES",
         &"WRONG IN THE END",
         &"P95",
     ]);
@@ -402,6 +426,10 @@ fn table(measures: &AutocorrectMeasures) -> Table {
         &format_args!("{:.1} %", measures.offered),
         &measures.correct_words,
         &format_args!("{:.2} %", measures.changed),
+        &format_args!(
+            "{:.2} % of {}",
+            measures.listed_changed, measures.listed_words
+        ),
         &format_args!("{:.1} %", measures.word_error_rate),
         &format_args!("{:.2} ms", measures.correction_ms.p95),
     ]);

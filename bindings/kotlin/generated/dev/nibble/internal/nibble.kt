@@ -1602,7 +1602,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_nibble_ffi_checksum_constructor_logs_new() and 0xFFFF) != 28935) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_nibble_ffi_checksum_constructor_model_open() and 0xFFFF) != 36328) {
+    if ((lib.uniffi_nibble_ffi_checksum_constructor_model_open() and 0xFFFF) != 8049) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nibble_ffi_checksum_constructor_model_open_descriptor() and 0xFFFF) != 32524) {
@@ -5586,7 +5586,8 @@ internal open class Model: Disposable, AutoCloseable, ModelInterface
     companion object {
         
     /**
-     * Maps the GGUF file at `path` and checks all that it says; nothing is copied. The file must not be
+     * Maps the GGUF file at `path` and checks all that it says; nothing is copied. A prepared form of it that lies
+     * beside it is taken in its place. The file must not be
      * changed while the model is open; replace it by renaming another over it.
      */
     @Throws(NibbleException::class) internal fun `open`(`path`: kotlin.String, `options`: ModelOptions? = null): Model {
