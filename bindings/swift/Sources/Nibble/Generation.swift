@@ -100,10 +100,21 @@ public final class Generation: Sendable {
         }
     }
 
-    /// The rest of the text. Nothing is computed before a chunk is pulled, and nothing after the last one that is;
+    /// The rest of the text. Nothing is computed before a chunk is pulled, and nothing after the last one that is, so
     /// leaving the loop ends the work.
+    ///
+    /// Where the task is cancelled the loop ends, as those over all streams do: the last chunk has no stop reason.
     public var chunks: AsyncThrowingStream<Chunk, any Error> {
-        AsyncThrowingStream { try await self.next() }
+        AsyncThrowingStream { try await self.nextUnlessCancelled() }
+    }
+
+    /// The next element of a stream.
+    func nextUnlessCancelled() async throws -> Chunk? {
+        do {
+            return try await next()
+        } catch is CancellationError {
+            return nil
+        }
     }
 
     /// Stops the work within a fraction of a step, from any thread and without waiting.

@@ -62,27 +62,23 @@ public final class ModelFile: Sendable {
         }
     }
 
-    /// Compares the file's SHA-256 with `sha256`, 64 hexadecimal digits, a few megabytes for each element that is
-    /// pulled. Whoever stops pulling has stopped the work.
+    /// Compares the file's SHA-256 with `sha256`, 64 hexadecimal digits.
     ///
-    /// - Returns: A stream that ends where the checksums agree, and else throws
-    ///   ``NibbleError/checksumMismatch(file:expected:found:_:)`` at the end.
-    public func verify(sha256: String) -> AsyncThrowingStream<VerificationProgress, any Error> {
+    /// - Parameter progress: Called every few megabytes, on no particular thread.
+    /// - Throws: ``NibbleError/checksumMismatch(file:expected:found:_:)``; `CancellationError` soon after the task was
+    ///   cancelled.
+    public func verify(
+        sha256: String, progress: @Sendable (VerificationProgress) -> Void = { _ in }
+    ) async throws {
         let file = generated
-        let verification = Locked<NibbleBindings.Verification?>(nil)
-        return AsyncThrowingStream {
+        let verification = try await BlockingWork.computing.run { try file.verify(sha256: sha256) }
+        while true {
             try Task.checkCancellation()
-            return try await BlockingWork.computing.run {
-                let begun = try verification.withLock { begun in
-                    if let begun { return begun }
-                    let new = try file.verify(sha256: sha256)
-                    begun = new
-                    return new
-                }
-                return try begun.next().map { progress in
-                    VerificationProgress(done: progress.done, total: progress.total)
-                }
+            let step = try await BlockingWork.computing.run {
+                try verification.next().map { VerificationProgress(done: $0.done, total: $0.total) }
             }
+            guard let step else { return }
+            progress(step)
         }
     }
 }

@@ -14,10 +14,10 @@ public final class Session: Sendable {
     /// Continues `prompt`, after the token for the beginning where the model's file asks for one.
     ///
     /// Nothing is computed before a chunk is pulled, and nothing after the last one that is. Cancelling the task
-    /// that pulls ends the loop with `CancellationError` within a fraction of a step, while the prompt is read
-    /// too; the session can be used again.
+    /// that pulls stops the work within a fraction of a step, while the prompt is read too, and ends the loop, as it
+    /// ends those over all streams: then the last chunk has no stop reason. The session can be used again.
     ///
-    /// - Returns: The text as it is generated. Its last chunk has a stop reason; it throws ``NibbleError``.
+    /// - Returns: The text as it is generated; it throws ``NibbleError``.
     public func generate(
         _ prompt: String, options: GenerationOptions = GenerationOptions()
     ) -> AsyncThrowingStream<Chunk, any Error> {
@@ -30,7 +30,7 @@ public final class Session: Sendable {
                 generation = try await self.begin(prompt, options: options)
                 begun.withLock { $0 = generation }
             }
-            return try await generation.next()
+            return try await generation.nextUnlessCancelled()
         }
     }
 
