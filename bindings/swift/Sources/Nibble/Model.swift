@@ -2,13 +2,6 @@ import Foundation
 internal import NibbleBindings
 
 /// A model, mapped from its file and immutable. Any number of sessions and typing engines share it.
-///
-/// ```swift
-/// let model = try await Model(contentsOf: file)
-/// for try await chunk in try model.makeSession().generate("Dear neighbours,") {
-///     print(chunk.text, terminator: "")
-/// }
-/// ```
 public final class Model: Sendable {
     /// What a model says about itself.
     public struct Info: Hashable, Sendable {
