@@ -1,3 +1,4 @@
+import Dispatch
 internal import NibbleBindings
 
 /// Why a generation ended.
@@ -69,7 +70,8 @@ public struct GenerationStats: Hashable, Sendable {
     }
 }
 
-/// A text that is being continued, chunk by chunk, at the pace of whoever pulls.
+/// A text that is being continued, one pulled step at a time: for those who want to be asked before each step, or to see
+/// counts and times. ``Session/generate(_:options:)`` is the simpler way.
 public final class Generation: Sendable {
     private let generated: NibbleBindings.Generation
     private let cancelHandle: NibbleBindings.CancelHandle
@@ -100,21 +102,10 @@ public final class Generation: Sendable {
         }
     }
 
-    /// The rest of the text. Nothing is computed before a chunk is pulled, and nothing after the last one that is, so
-    /// leaving the loop ends the work.
-    ///
-    /// Where the task is cancelled the loop ends, as those over all streams do: the last chunk has no stop reason.
+    /// The rest of the text, generated on a thread of its own at the pace of the model, as
+    /// ``Session/generate(_:options:)`` does.
     public var chunks: AsyncThrowingStream<Chunk, any Error> {
-        AsyncThrowingStream { try await self.nextUnlessCancelled() }
-    }
-
-    /// The next element of a stream.
-    func nextUnlessCancelled() async throws -> Chunk? {
-        do {
-            return try await next()
-        } catch is CancellationError {
-            return nil
-        }
+        stream(on: DispatchQueue(label: "dev.nibble.generation", qos: .userInitiated)) { self.generated }
     }
 
     /// Stops the work within a fraction of a step, from any thread and without waiting.
@@ -127,6 +118,55 @@ public final class Generation: Sendable {
     public var stats: GenerationStats {
         get throws {
             try translatingErrors { GenerationStats(try generated.stats()) }
+        }
+    }
+}
+
+/// The chunks of the generation that `begin` makes, from a thread of `queue` that does nothing else until the last one.
+///
+/// The work is cancelled when the task that reads the stream is, or when nobody has the stream any more.
+func stream(
+    on queue: DispatchQueue, begin: @escaping @Sendable () throws -> NibbleBindings.Generation
+) -> AsyncThrowingStream<Chunk, any Error> {
+    AsyncThrowingStream { continuation in
+        let cancellation = Cancellation()
+        continuation.onTermination = { reason in
+            if case .cancelled = reason { cancellation.cancel() }
+        }
+        queue.async {
+            let result = Result {
+                try translatingErrors {
+                    let generation = try begin()
+                    cancellation.reaches(try generation.cancelHandle())
+                    while let chunk = try generation.next() {
+                        continuation.yield(Chunk(chunk))
+                    }
+                }
+            }
+            switch result {
+            case .success: continuation.finish()
+            case .failure(let error): continuation.finish(throwing: error)
+            }
+        }
+    }
+}
+
+/// A cancellation that may come before there is something to cancel.
+private final class Cancellation: Sendable {
+    private let state = Locked<(isCancelled: Bool, handle: NibbleBindings.CancelHandle?)>((false, nil))
+
+    func cancel() {
+        state.withLock { state in
+            state.isCancelled = true
+            // Sets a flag, and cannot fail.
+            try? state.handle?.cancel()
+        }
+    }
+
+    func reaches(_ handle: NibbleBindings.CancelHandle) {
+        state.withLock { state in
+            state.handle = handle
+            if state.isCancelled { try? handle.cancel() }
         }
     }
 }

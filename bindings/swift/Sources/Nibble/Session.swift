@@ -1,11 +1,14 @@
+import Dispatch
 internal import NibbleBindings
 
 /// One text in progress over a shared model, with its KV cache.
 ///
-/// A text that begins like the one before costs only what is new. A session runs one step at a time: where two
-/// tasks want it at once, the second gets ``NibbleError/busy(_:)``.
+/// A text that begins like the one before costs only what is new. A session runs one step at a time: what asks about it
+/// or changes it meanwhile throws ``NibbleError/busy(_:)`` and does not wait.
 public final class Session: Sendable {
     private let generated: NibbleBindings.Session
+    /// Runs one generation after the other.
+    private let queue = DispatchQueue(label: "dev.nibble.session", qos: .userInitiated)
 
     init(_ generated: NibbleBindings.Session) {
         self.generated = generated
@@ -13,24 +16,18 @@ public final class Session: Sendable {
 
     /// Continues `prompt`, after the token for the beginning where the model's file asks for one.
     ///
-    /// Nothing is computed before a chunk is pulled, and nothing after the last one that is. Cancelling the task
-    /// that pulls stops the work within a fraction of a step, while the prompt is read too, and ends the loop, as it
-    /// ends those over all streams: then the last chunk has no stop reason. The session can be used again.
+    /// The text is generated on a thread of the session's own, at the pace of the model and not at that of whoever reads;
+    /// what was begun before on this session ends first. Cancelling the task that reads stops the work within a fraction
+    /// of a step, while the prompt is read too, and ends the loop, as it ends those over all streams: then the last chunk
+    /// has no stop reason. Leaving the loop stops it as well. The session can be used again.
     ///
     /// - Returns: The text as it is generated; it throws ``NibbleError``.
     public func generate(
         _ prompt: String, options: GenerationOptions = GenerationOptions()
     ) -> AsyncThrowingStream<Chunk, any Error> {
-        let begun = Locked<Generation?>(nil)
-        return AsyncThrowingStream {
-            let generation: Generation
-            if let already = begun.withLock({ $0 }) {
-                generation = already
-            } else {
-                generation = try await self.begin(prompt, options: options)
-                begun.withLock { $0 = generation }
-            }
-            return try await generation.nextUnlessCancelled()
+        let session = generated
+        return stream(on: queue) {
+            try session.generate(prompt: prompt, options: try options.generated())
         }
     }
 

@@ -135,9 +135,9 @@ final class ErrorTests: XCTestCase {
         let first = Task { try await session.generate(longPrompt).collect() }
         // Until the first is at work.
         while (try? session.tokenCount) != nil { try await Task.sleep(for: .milliseconds(1)) }
-        guard case .busy = await error({ _ = try await session.generate("In").collect() }) else {
-            return XCTFail()
-        }
+        guard case .busy = await error({ _ = try session.tokenCount }) else { return XCTFail() }
+        guard case .busy = await error({ try session.truncate(to: 0) }) else { return XCTFail() }
+        guard case .busy = await error({ _ = try await session.begin("In") }) else { return XCTFail() }
         first.cancel()
         _ = try await first.value
     }

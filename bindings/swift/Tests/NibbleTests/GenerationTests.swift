@@ -29,7 +29,7 @@ final class GenerationTests: XCTestCase {
         let options = GenerationOptions(maxTokens: 5, stopsAtEndOfText: false)
         let generation = try await session.begin("In the beginning", options: options)
         var chunks: [Chunk] = []
-        for try await chunk in generation.chunks { chunks.append(chunk) }
+        while let chunk = try await generation.next() { chunks.append(chunk) }
 
         XCTAssertEqual(chunks.last?.stopReason, .maxTokens)
         XCTAssertTrue(chunks.dropLast().allSatisfy { $0.stopReason == nil })

@@ -22,3 +22,16 @@ extension AsyncThrowingStream<Chunk, any Error> {
 
 /// A good two hundred tokens.
 let longPrompt = String(repeating: "The train from the coast was late again, and nobody knew why. ", count: 16)
+
+extension Session {
+    /// Tokens that the session holds, once its work has ended.
+    func tokenCountWhenDone() async throws -> Int {
+        while true {
+            do {
+                return try tokenCount
+            } catch NibbleError.busy {
+                try await Task.sleep(for: .milliseconds(1))
+            }
+        }
+    }
+}
