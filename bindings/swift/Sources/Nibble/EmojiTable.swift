@@ -19,4 +19,11 @@ public final class EmojiTable: Sendable {
     public func emoji(of word: String) throws -> [String] {
         try translatingErrors { try generated.of(word: word) }
     }
+
+    /// Gives the table up now instead of with the last reference. Engines that were made with it keep it; everything
+    /// else throws ``NibbleError/closed(_:)`` from now on.
+    public func close() {
+        // Giving up cannot fail, and there would be nothing to do about it.
+        try? generated.release()
+    }
 }

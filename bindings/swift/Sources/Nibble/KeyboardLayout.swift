@@ -123,4 +123,11 @@ public final class KeyboardLayout: Sendable {
     public func key(on page: LayoutPage, x: Float, y: Float) throws -> Key? {
         try translatingErrors { try generated.keyAt(page: page.generated, x: x, y: y) }.map(Key.init)
     }
+
+    /// Gives the layout up now instead of with the last reference. Engines that were made with it keep it; everything
+    /// else throws ``NibbleError/closed(_:)`` from now on.
+    public func close() {
+        // Giving up cannot fail, and there would be nothing to do about it.
+        try? generated.release()
+    }
 }

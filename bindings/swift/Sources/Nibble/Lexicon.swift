@@ -40,4 +40,11 @@ public final class Lexicon: Sendable {
     public func isOffensive(_ word: String) throws -> Bool {
         try translatingErrors { try generated.isOffensive(word: word) }
     }
+
+    /// Gives the lexicon up now instead of with the last reference. Engines that were made with it keep it; everything
+    /// else throws ``NibbleError/closed(_:)`` from now on.
+    public func close() {
+        // Giving up cannot fail, and there would be nothing to do about it.
+        try? generated.release()
+    }
 }

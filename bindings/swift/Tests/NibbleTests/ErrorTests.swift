@@ -117,6 +117,23 @@ final class ErrorTests: XCTestCase {
         guard case .closed = await error({ _ = try user.wordCount }) else { return XCTFail() }
     }
 
+    func testAnEngineKeepsWhatWasClosedAfterwards() async throws {
+        let lexicon = try Lexicon(contentsOf: Places.englishLexicon)
+        let emoji = try EmojiTable(contentsOf: Places.englishEmoji)
+        var options = TypingEngine.Options()
+        options.emoji = emoji
+        options.layout = try KeyboardLayout(named: "qwerty")
+        let engine = try TypingEngine(lexicons: [lexicon], options: options)
+        lexicon.close()
+        emoji.close()
+        options.layout?.close()
+        XCTAssertEqual(try engine.suggest(EditorContext(before: "tomor")).items.first?.text, "tomorrow")
+        guard case .closed = await error({ _ = try lexicon.wordCount }) else { return XCTFail() }
+        guard case .closed = await error({ _ = try emoji.emoji(of: "pizza") }) else { return XCTFail() }
+        guard case .closed = await error({ _ = try options.layout?.name }) else { return XCTFail() }
+        guard case .closed = await error({ _ = try TypingEngine(lexicons: [lexicon]) }) else { return XCTFail() }
+    }
+
     func testClosingASessionWhileItWorks() async throws {
         let model = try await Model(contentsOf: Places.smolLM2)
         let session = try model.makeSession()
