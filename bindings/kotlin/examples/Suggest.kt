@@ -1,0 +1,14 @@
+package dev.nibble.examples
+
+// snippet
+import dev.nibble.EditorContext
+import dev.nibble.Lexicon
+import dev.nibble.Model
+import dev.nibble.TypingEngine
+import java.io.File
+
+suspend fun suggest(model: File, lexicon: File, before: String): List<String> {
+    val engine = TypingEngine(Model.open(model), listOf(Lexicon.open(lexicon)))
+    return engine.use { it.awaitFresh(EditorContext(before)).items.map { word -> word.text } }
+}
+// end
