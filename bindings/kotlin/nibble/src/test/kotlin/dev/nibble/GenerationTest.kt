@@ -105,7 +105,7 @@ class GenerationTest {
     }
 
     @Test
-    fun `cancelling ends the work within one step`() = runBlocking {
+    fun `cancelling ends the work within one step`() = runBlocking<Unit> {
         model.newSession().use { session ->
             val five = Channel<Unit>()
             var collected = 0
@@ -128,7 +128,7 @@ class GenerationTest {
     }
 
     @Test
-    fun `cancelling ends the reading of a long prompt`() = runBlocking {
+    fun `cancelling ends the reading of a long prompt`() = runBlocking<Unit> {
         model.newSession().use { session ->
             val prompt = List(1800) { 100 + it % 5000 }
             var ended: Throwable? = null
@@ -165,7 +165,7 @@ class GenerationTest {
     }
 
     @Test
-    fun `closing a session ends what it generates`() = runBlocking {
+    fun `closing a session ends what it generates`() = runBlocking<Unit> {
         val session = model.newSession()
         val begun = Channel<Unit>(1)
         val result = async(Dispatchers.Default) {
@@ -181,7 +181,7 @@ class GenerationTest {
     }
 
     @Test
-    fun `a second generation of a session is refused`() = runBlocking {
+    fun `a second generation of a session is refused`() = runBlocking<Unit> {
         model.newSession().use { session ->
             val prompt = List(1800) { 100 + it % 5000 }
             val first = launch(Dispatchers.Default) { session.generate(prompt, GenerationOptions(maxTokens = 1)).collect() }

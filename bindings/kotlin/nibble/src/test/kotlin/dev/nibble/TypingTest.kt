@@ -213,7 +213,7 @@ class TypingTest {
     }
 
     @Test
-    fun `waiting for the model costs one pass and can be cancelled`() = runBlocking {
+    fun `waiting for the model costs one pass and can be cancelled`() = runBlocking<Unit> {
         TypingEngine(model, listOf(lexicon)).use { engine ->
             engine.awaitIdle(60.seconds)
             val before = engine.stats().passes
@@ -230,7 +230,7 @@ class TypingTest {
     }
 
     @Test
-    fun `many threads ask at once`() = runBlocking {
+    fun `many threads ask at once`() = runBlocking<Unit> {
         TypingEngine(null, listOf(lexicon)).use { engine ->
             val alone = contexts.map { engine.suggest(EditorContext(it)).items }
             val together = withContext(Dispatchers.IO) {
