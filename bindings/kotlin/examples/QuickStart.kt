@@ -1,6 +1,6 @@
 package dev.nibble.examples
 
-// snippet
+// snippet: shown
 import dev.nibble.Model
 import java.io.File
 
@@ -11,4 +11,4 @@ suspend fun main(arguments: Array<String>) {
         }
     }
 }
-// end
+// snippet end

@@ -76,7 +76,9 @@ public data class Key(
 )
 
 /** A keyboard's keys. */
-public class Layout private constructor(internal val native: NativeLayout) : Closeable {
+public class Layout private constructor(native: NativeLayout) : Closeable {
+    private val lent = Lent("layout", native)
+    internal val native get() = lent.get()
 
     /** Its name. */
     public fun name(): String = nativeCall { native.name() }
@@ -96,7 +98,7 @@ public class Layout private constructor(internal val native: NativeLayout) : Clo
 
     /** Gives the layout up; typing engines that were made with it keep it. */
     override fun close() {
-        native.close()
+        lent.close()
     }
 
     /** Ways to get a layout. */

@@ -154,7 +154,7 @@ public class Model internal constructor(internal val native: NativeModel) : Clos
     }
 
     override fun close() {
-        native.close()
+        giveUp { native.release() }
     }
 
     /** Ways to open a model. */

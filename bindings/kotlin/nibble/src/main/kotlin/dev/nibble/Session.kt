@@ -77,7 +77,7 @@ public class Session internal constructor(private val native: NativeSession) : C
 
     /** Cancels what is being generated, and gives the session and its KV cache up. */
     override fun close() {
-        release(native) { release() }
+        destroy(native) { release() }
     }
 }
 
@@ -103,7 +103,7 @@ private fun chunks(begin: () -> NativeGeneration): Flow<Chunk> = flow {
             }
         }
     } finally {
-        release(generation) { release() }
+        destroy(generation) { release() }
     }
 }.buffer(Channel.RENDEZVOUS).flowOn(nibbleDispatcher)
 

@@ -363,7 +363,7 @@ public class TypingEngine private constructor(internal val native: NativeComplet
      * closed.
      */
     override fun close() {
-        native.close()
+        giveUp { native.release() }
     }
 
     private companion object {

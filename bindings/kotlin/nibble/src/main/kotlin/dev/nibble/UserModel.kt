@@ -69,7 +69,7 @@ public class UserModel private constructor(internal val native: NativeUserModel)
 
     /** Gives the model and its file up, unless a typing engine has it: then the engine keeps it. */
     override fun close() {
-        native.close()
+        giveUp { native.release() }
     }
 
     /** Ways to open a user model. */

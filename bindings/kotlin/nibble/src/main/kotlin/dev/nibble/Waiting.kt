@@ -23,12 +23,3 @@ internal suspend fun <T : Closeable> opening(open: () -> T): T {
     }
 }
 
-/** Gives up at once what [native] holds, and then [native] itself; has no effect the second time. */
-internal inline fun <T : AutoCloseable> release(native: T, giveUp: T.() -> Unit) {
-    native.use {
-        try {
-            nativeCall { native.giveUp() }
-        } catch (_: NibbleException.Closed) {
-        }
-    }
-}

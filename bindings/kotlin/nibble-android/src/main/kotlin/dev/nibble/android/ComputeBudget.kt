@@ -21,11 +21,17 @@ public enum class ComputeLevel {
  * How much may be computed without the device getting hot or empty, by its thermal headroom (Android 11), its thermal
  * status (Android 10) and its battery saver. Not for use by several threads at once.
  */
-public class ComputeBudget internal constructor(private val power: PowerManager, private val clock: () -> Long) {
-
+public class ComputeBudget internal constructor(
+    private val power: PowerManager,
+    private val headroom: (seconds: Int) -> Float,
+    private val clock: () -> Long,
+) {
     /** The budget of this device. */
-    public constructor(context: Context) : this(
-        context.getSystemService(Context.POWER_SERVICE) as PowerManager,
+    public constructor(context: Context) : this(context.getSystemService(Context.POWER_SERVICE) as PowerManager)
+
+    private constructor(power: PowerManager) : this(
+        power,
+        { seconds -> if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) power.getThermalHeadroom(seconds) else Float.NaN },
         SystemClock::elapsedRealtime,
     )
 
@@ -47,11 +53,9 @@ public class ComputeBudget internal constructor(private val power: PowerManager,
     }
 
     private fun thermal(): ComputeLevel {
-        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) {
-            val headroom = power.getThermalHeadroom(FORECAST_SECONDS)
-            // NaN where the device does not tell.
-            if (!headroom.isNaN()) return levelAt(headroom)
-        }
+        val forecast = headroom(FORECAST_SECONDS)
+        // NaN where the device does not tell.
+        if (!forecast.isNaN()) return levelAt(forecast)
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.Q) {
             return when {
                 power.currentThermalStatus >= PowerManager.THERMAL_STATUS_SEVERE -> ComputeLevel.LEXICONS_ONLY

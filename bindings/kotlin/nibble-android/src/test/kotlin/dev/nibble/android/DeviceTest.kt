@@ -111,9 +111,10 @@ class DeviceTest {
         val power = context.getSystemService(Context.POWER_SERVICE) as PowerManager
         val shadow = shadowOf(power)
         var now = 0L
-        val budget = ComputeBudget(power) { now }
-        fun levelAt(headroom: Float): ComputeLevel {
-            shadow.setThermalHeadroom(headroom)
+        var headroom = 0f
+        val budget = ComputeBudget(power, { headroom }, { now })
+        fun levelAt(measured: Float): ComputeLevel {
+            headroom = measured
             now += ComputeBudget.INTERVAL_MILLISECONDS
             return budget.level()
         }
@@ -126,7 +127,7 @@ class DeviceTest {
         assertEquals(ComputeLevel.LEXICONS_ONLY, levelAt(0.97f))
         assertEquals(ComputeLevel.REDUCED, levelAt(0.9f))
         // Asked too early: the answer is the last one.
-        shadow.setThermalHeadroom(0.1f)
+        headroom = 0.1f
         assertEquals(ComputeLevel.REDUCED, budget.level())
         assertEquals(ComputeLevel.FULL, levelAt(0.1f))
         shadow.setIsPowerSaveMode(true)
