@@ -83,6 +83,7 @@ public class KeyboardController private constructor(private val native: NativeKe
     /** The epoch of the text: an answer of the engine for another one has no effect. */
     public fun epoch(): Long = nativeCall { native.epoch() }.signed()
 
+    /** Gives the controller up. */
     override fun close() {
         native.close()
     }

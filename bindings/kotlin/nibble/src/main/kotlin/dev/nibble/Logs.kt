@@ -59,6 +59,7 @@ public class Logs private constructor(private val native: NativeLogs) : Closeabl
     public fun drain(): List<LogRecord> = nativeCall { native.drain() }
         .map { LogRecord(LogLevel.of(it.level), it.target, it.message, it.time.signed()) }
 
+    /** Gives this object up; the log goes on. */
     override fun close() {
         native.close()
     }

@@ -153,6 +153,7 @@ public class Model internal constructor(internal val native: NativeModel) : Clos
         return nativeCall { native.decode(asked) }
     }
 
+    /** Gives the model up; sessions and typing engines that were made with it keep it until they are closed. */
     override fun close() {
         giveUp { native.release() }
     }

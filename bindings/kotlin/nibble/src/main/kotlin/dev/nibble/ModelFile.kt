@@ -65,6 +65,7 @@ public class ModelFile private constructor(private val native: NativeModelFile) 
         }
     }.flowOn(nibbleDispatcher)
 
+    /** Closes the descriptor, where there is one. */
     override fun close() {
         native.close()
     }
