@@ -11,23 +11,11 @@ internal inline fun giveUp(release: () -> Unit) {
     try {
         nativeCall(release)
     } catch (_: NibbleException.Closed) {
-        // A session that ended on another thread.
+        // It was given up before.
     }
 }
 
 /** [giveUp], and destroys the object: for those that are never passed to the library. */
 internal inline fun <T : AutoCloseable> destroy(native: T, release: T.() -> Unit) {
     native.use { giveUp { native.release() } }
-}
-
-/** Lets an object that cannot be released yet be used until it is closed. */
-internal class Lent<T : Any>(private val what: String, private val native: T) {
-    @Volatile
-    private var closed = false
-
-    fun get(): T = if (closed) throw NibbleException.Closed("closed", "the $what was closed", null) else native
-
-    fun close() {
-        closed = true
-    }
 }

@@ -76,9 +76,7 @@ public data class Key(
 )
 
 /** A keyboard's keys. */
-public class Layout private constructor(native: NativeLayout) : Closeable {
-    private val lent = Lent("layout", native)
-    internal val native get() = lent.get()
+public class Layout private constructor(internal val native: NativeLayout) : Closeable {
 
     /** Its name. */
     public fun name(): String = nativeCall { native.name() }
@@ -98,7 +96,7 @@ public class Layout private constructor(native: NativeLayout) : Closeable {
 
     /** Gives the layout up; typing engines that were made with it keep it. */
     override fun close() {
-        lent.close()
+        giveUp { native.release() }
     }
 
     /** Ways to get a layout. */

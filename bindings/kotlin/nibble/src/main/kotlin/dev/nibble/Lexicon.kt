@@ -6,9 +6,7 @@ import java.io.Closeable
 import java.io.File
 
 /** The words of one language, with frequencies and usual spelling. */
-public class Lexicon private constructor(native: NativeLexicon) : Closeable {
-    private val lent = Lent("lexicon", native)
-    internal val native get() = lent.get()
+public class Lexicon private constructor(internal val native: NativeLexicon) : Closeable {
 
     /** The language as a BCP 47 tag, such as `en`. */
     public fun language(): String = nativeCall { native.language() }
@@ -27,7 +25,7 @@ public class Lexicon private constructor(native: NativeLexicon) : Closeable {
 
     /** Gives the lexicon up; typing engines that were made with it keep it. */
     override fun close() {
-        lent.close()
+        giveUp { native.release() }
     }
 
     /** Ways to open a lexicon. */
@@ -55,16 +53,14 @@ public class Lexicon private constructor(native: NativeLexicon) : Closeable {
 }
 
 /** A table of words and the emoji that they bring to mind. */
-public class EmojiTable private constructor(native: NativeEmojiTable) : Closeable {
-    private val lent = Lent("emoji table", native)
-    internal val native get() = lent.get()
+public class EmojiTable private constructor(internal val native: NativeEmojiTable) : Closeable {
 
     /** The emoji of [word], best first. */
     public fun of(word: String): List<String> = nativeCall { native.of(word.wellFormed()) }
 
     /** Gives the table up; typing engines that were made with it keep it. */
     override fun close() {
-        lent.close()
+        giveUp { native.release() }
     }
 
     /** Ways to make a table. */
