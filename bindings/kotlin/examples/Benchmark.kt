@@ -1,0 +1,53 @@
+// The calls of rust/nibble-keyboard/examples/bindings_baseline.rs, for scripts/bench-bindings.
+package dev.nibble.examples.benchmark
+
+import dev.nibble.EditorContext
+import dev.nibble.GenerationOptions
+import dev.nibble.Lexicon
+import dev.nibble.Model
+import dev.nibble.TypingEngine
+import java.io.File
+import java.util.Locale
+import kotlin.time.Duration.Companion.seconds
+
+/** Suggestions that are timed for each context. */
+private const val ROUNDS = 100
+
+/** The virtual machine compiles what is called often; what it took before that does not count. */
+private const val WARM_UP = 2000
+
+/** Tokens that are generated. */
+private const val TOKENS = 128
+
+/**
+ * Arguments: MODEL LEXICON CONTEXTS. Prints p50 and p95 of a suggestion in microseconds, and tokens a second.
+ */
+suspend fun main(arguments: Array<String>) {
+    val (modelFile, lexiconFile, contextsFile) = arguments.map(::File)
+    val model = Model.open(modelFile)
+    val times = mutableListOf<Long>()
+    TypingEngine(model, listOf(Lexicon.open(lexiconFile))).use { engine ->
+        for ((index, before) in contextsFile.readLines().withIndex()) {
+            val context = EditorContext(before)
+            engine.awaitFresh(context, 60.seconds)
+            engine.awaitIdle(60.seconds)
+            if (index == 0) repeat(WARM_UP) { engine.suggest(context) }
+            repeat(ROUNDS) {
+                val began = System.nanoTime()
+                engine.suggest(context)
+                times += System.nanoTime() - began
+            }
+        }
+    }
+    times.sort()
+
+    val options = GenerationOptions(maxTokens = TOKENS + 1, stopAtEndOfText = false)
+    var began = 0L
+    model.newSession().use { session ->
+        session.generate("Once upon a time", options).collect { if (began == 0L) began = System.nanoTime() }
+    }
+    val rate = TOKENS / ((System.nanoTime() - began) / 1e9)
+
+    fun microseconds(percent: Int) = times[times.size * percent / 100] / 1e3
+    println("%.1f %.1f %.2f".format(Locale.ROOT, microseconds(50), microseconds(95), rate))
+}

@@ -1,0 +1,88 @@
+package dev.nibble
+
+import dev.nibble.internal.ModelFile as NativeModelFile
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.flowOn
+import kotlinx.coroutines.withContext
+import java.io.Closeable
+import java.io.File
+
+/**
+ * What a model file holds.
+ *
+ * @property bytes size of the file
+ * @property name its name; empty where the file has none
+ * @property architecture the network that it is for, such as `llama`; empty where the file does not say
+ * @property parameters number of weights
+ * @property tensors number of tensors
+ * @property memory bytes of memory that it takes with the options given; null where this version does not run it
+ */
+public data class ModelFileInfo(
+    val bytes: Long,
+    val name: String,
+    val architecture: String,
+    val parameters: Long,
+    val tensors: Int,
+    val memory: MemoryEstimate?,
+)
+
+/**
+ * How far a verification is.
+ *
+ * @property done bytes hashed so far
+ * @property total bytes of the file
+ */
+public data class VerificationProgress(val done: Long, val total: Long)
+
+/** A file that should be a model, before it is opened: is it whole, and what is in it? */
+public class ModelFile private constructor(private val native: NativeModelFile) : Closeable {
+
+    /** What the file holds: its header is read and checked, its weights are not. */
+    public suspend fun inspect(options: ModelOptions = ModelOptions()): ModelFileInfo {
+        val asked = options.native()
+        val info = withContext(nibbleDispatcher) { nativeCall { native.inspect(asked) } }
+        return ModelFileInfo(
+            info.bytes.signed(),
+            info.name,
+            info.architecture,
+            info.parameters.signed(),
+            info.tensors.signed(),
+            info.memory?.let(MemoryEstimate::of),
+        )
+    }
+
+    /**
+     * Compares the file's SHA-256 with [sha256], 64 hexadecimal digits, and tells how far it is. The flow is cold,
+     * and fails with [NibbleException.ChecksumMismatch] at its end where the file has another checksum.
+     */
+    public fun verify(sha256: String): Flow<VerificationProgress> = flow {
+        nativeCall { native.verify(sha256.wellFormed()) }.use { verification ->
+            while (true) {
+                val progress = nativeCall { verification.next() } ?: break
+                emit(VerificationProgress(progress.done.signed(), progress.total.signed()))
+            }
+        }
+    }.flowOn(nibbleDispatcher)
+
+    /** Closes the descriptor, where there is one. */
+    override fun close() {
+        native.close()
+    }
+
+    /** Ways to name a file. */
+    public companion object {
+        /** The file at a path. Nothing is read yet. */
+        public fun at(file: File): ModelFile = ModelFile(nativeCall { NativeModelFile.atPath(file.path) })
+
+        /**
+         * [length] bytes from byte [offset] of an open descriptor, which stays the caller's.
+         *
+         * @param name stands for the file in errors
+         */
+        public fun atDescriptor(descriptor: Int, offset: Long, length: Long, name: String): ModelFile {
+            val (from, count) = offset.unsigned("offset") to length.unsigned("length")
+            return ModelFile(nativeCall { NativeModelFile.atDescriptor(descriptor, from, count, name.wellFormed()) })
+        }
+    }
+}
