@@ -20,7 +20,7 @@ pub struct ModelOptions {
     pub threads: usize,
     /// The instruction set; `None` for the best one that this CPU has.
     pub kernels: Option<nibble_kernels::Kernels>,
-    /// Open the named file even where a [prepared](prepared) one lies beside it.
+    /// Open the named file even where a [prepared] one lies beside it.
     pub ignore_prepared: bool,
 }
 
@@ -35,7 +35,7 @@ pub struct Model {
 
 impl Model {
     /// Maps the file at `path` (every part of a split model) and checks all that it says. If a
-    /// [prepared](prepared) form of it lies beside it, that is taken.
+    /// [prepared] form of it lies beside it, that is taken.
     ///
     /// The file must not be changed while the model is open. A file that became shorter is noticed before
     /// each pass (`FileChanged`); one that shrinks during a pass ends the process with SIGBUS, which no
