@@ -2,6 +2,7 @@
 
 mod bench;
 mod candidates;
+mod completions;
 mod demo;
 mod engine;
 mod eval;
@@ -10,6 +11,7 @@ mod generate;
 mod inspect;
 mod interrupt;
 mod lexicon;
+mod manual;
 mod memory;
 mod models;
 mod output;
@@ -57,6 +59,8 @@ enum Command {
     Type(Box<type_keyboard::Arguments>),
     Lexicon(lexicon::Arguments),
     Eval(Box<eval::Arguments>),
+    Completions(completions::Arguments),
+    Manual(manual::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -86,5 +90,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Type(arguments) => type_keyboard::run(&arguments, output),
         Command::Lexicon(arguments) => lexicon::run(&arguments, output),
         Command::Eval(arguments) => eval::run(&arguments, output),
+        Command::Completions(arguments) => completions::run(&arguments, output),
+        Command::Manual(arguments) => manual::run(&arguments),
     }
 }

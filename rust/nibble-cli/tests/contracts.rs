@@ -7,6 +7,8 @@
 
 mod support;
 
+use std::process::Command;
+
 use nibble_testkit::{fixture, reference::read, smollm2};
 use serde_json::{Value, json};
 use support::*;
@@ -402,4 +404,58 @@ fn people_get_text() {
     assert!(shown(&mut on("bench", tiny(), "--pp 4 --tg 2")).contains("tokens/s"));
     assert!(shown(&mut on("selftest", tiny(), "--tokens 8")).contains("ok"));
     assert!(shown(&mut on("inspect", tiny(), "")).contains("Q4_K"));
+}
+
+/// The subcommands that `nibble help` lists.
+fn subcommands() -> Vec<String> {
+    let help = succeed(&nibble("help").output().unwrap());
+    let listed = help.split_once("Commands:\n").unwrap().1;
+    let names = listed.lines().take_while(|line| !line.is_empty());
+    names
+        .map(|line| line.split_whitespace().next().unwrap().to_owned())
+        .filter(|name| name != "help")
+        .collect()
+}
+
+#[test]
+fn the_shell_completes_subcommands_and_options() {
+    let script = succeed(&nibble("completions bash").output().unwrap());
+    let complete = |words: &str| {
+        let last = words.split(' ').count() - 1;
+        let program = format!(
+            "{script}\nCOMP_WORDS=({words}) COMP_CWORD={last}\n\
+             _nibble nibble \"${{COMP_WORDS[{last}]}}\" \"${{COMP_WORDS[{last}-1]}}\"\n\
+             printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        );
+        let output = Command::new("bash").args(["-c", &program]).output();
+        succeed(&output.unwrap())
+    };
+    assert_eq!(complete("nibble sug"), "suggest\n");
+    assert_eq!(complete("nibble suggest --stdi"), "--stdio\n");
+    for subcommand in subcommands() {
+        assert_eq!(complete(&format!("nibble {subcommand}")), subcommand + "\n");
+    }
+}
+
+#[test]
+fn every_subcommand_has_a_manual_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let written = arg(nibble("manual"), directory.path()).output().unwrap();
+    assert_eq!(succeed(&written), "");
+    let page = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+    assert!(page("nibble.1").contains(".SH SUBCOMMANDS"));
+    assert!(page("nibble-lexicon-build.1").starts_with(".ie"));
+    for subcommand in subcommands() {
+        let page = page(&format!("nibble-{subcommand}.1"));
+        assert!(page.contains(".SH SYNOPSIS"), "{subcommand}: {page}");
+    }
+
+    let absent = directory.path().join("absent");
+    let refused = arg(nibble("manual --json"), &absent).output().unwrap();
+    let (kind, message) = json_error(&refused);
+    assert_eq!(kind, "io");
+    assert!(
+        message.starts_with(&absent.display().to_string()),
+        "{message}"
+    );
 }
