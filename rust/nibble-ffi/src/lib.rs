@@ -40,6 +40,10 @@ mod suggestion;
 mod typing_session;
 mod user_model;
 
+// Rust's standard library finds the functions that it unwinds with when all is linked.
+#[cfg(all(target_os = "android", feature = "unwinder"))]
+extern crate unwinding as _;
+
 pub use completer::{
     Completer, CompleterOptions, CorrectionThresholds, EmojiTable, ModelState, Primers,
     TypingStats, WordWeights, builtin_primers,
