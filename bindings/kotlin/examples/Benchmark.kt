@@ -6,6 +6,7 @@ import dev.nibble.GenerationOptions
 import dev.nibble.Lexicon
 import dev.nibble.Model
 import dev.nibble.TypingEngine
+import kotlinx.coroutines.flow.collect
 import java.io.File
 import java.util.Locale
 import kotlin.time.Duration.Companion.seconds
@@ -20,7 +21,8 @@ private const val WARM_UP = 2000
 private const val TOKENS = 128
 
 /**
- * Arguments: MODEL LEXICON CONTEXTS. Prints p50 and p95 of a suggestion in microseconds, and tokens a second.
+ * Arguments: MODEL LEXICON CONTEXTS. Prints p50 and p95 of a suggestion in microseconds, tokens a second, and the percent
+ * of that time that was not spent in the model's passes.
  */
 suspend fun main(arguments: Array<String>) {
     val (modelFile, lexiconFile, contextsFile) = arguments.map(::File)
@@ -42,12 +44,19 @@ suspend fun main(arguments: Array<String>) {
     times.sort()
 
     val options = GenerationOptions(maxTokens = TOKENS + 1, stopAtEndOfText = false)
+    repeat(3) { model.newSession().use { it.generate("Once upon a time", options).collect() } }
     var began = 0L
+    var elapsed = 0.0
+    var inPasses = 0.0
     model.newSession().use { session ->
-        session.generate("Once upon a time", options).collect { if (began == 0L) began = System.nanoTime() }
+        session.generate("Once upon a time", options).collect { chunk ->
+            if (began == 0L) began = System.nanoTime()
+            elapsed = (System.nanoTime() - began) / 1e9
+            chunk.stats?.let { inPasses = it.decodeMilliseconds / 1e3 }
+        }
     }
-    val rate = TOKENS / ((System.nanoTime() - began) / 1e9)
+    val outside = 100 * (1 - inPasses / elapsed)
 
     fun microseconds(percent: Int) = times[times.size * percent / 100] / 1e3
-    println("%.1f %.1f %.2f".format(Locale.ROOT, microseconds(50), microseconds(95), rate))
+    println("%.1f %.1f %.2f %.3f".format(Locale.ROOT, microseconds(50), microseconds(95), TOKENS / elapsed, outside))
 }
