@@ -282,14 +282,14 @@ impl<'a> Inputs<'a> {
         tokens: Range<usize>,
         mut tile: TileMut<'_>,
     ) {
+        if weight.layout() == Layout::Rows {
+            return self.multiply_rows(kernels, weight, weights, tokens, tile);
+        }
         if let Inputs::Q8 { rows, planes } = self
-            && let Some(product) = kernels.fused(weight.format(), weight.layout(), *planes)
+            && let Some(product) = kernels.fused(weight.format(), Layout::Strips, *planes)
         {
             let x = rows.slice(tokens.start * planes, tokens.len() * planes);
             return product(weights, x, tile);
-        }
-        if weight.layout() == Layout::Rows {
-            return self.multiply_rows(kernels, weight, weights, tokens, tile);
         }
         // These instructions have no kernel for strips: they are taken apart.
         let strip_bytes = STRIP_ROWS * weight.row_bytes();

@@ -94,8 +94,10 @@ fn check_both(format: Format, rows: usize, cols: usize, tokens: usize, style: St
 
 /// The strips of a matrix, if its rows fill some.
 fn interleaved(matrix: Matrix<'_>) -> Option<Vec<u8>> {
+    if !can_interleave(matrix.format(), matrix.rows()) {
+        return None;
+    }
     let mut strips = vec![0; matrix.data().len()];
-    can_interleave(matrix.format(), matrix.rows()).then_some(())?;
     interleave(
         matrix.format(),
         matrix.row_bytes(),
@@ -109,42 +111,40 @@ fn interleaved(matrix: Matrix<'_>) -> Option<Vec<u8>> {
 /// Checks products of one matrix with the rows of `x`, which are `exact` in pieces.
 fn check_products(kernels: Kernels, matrix: Matrix<'_>, x: &[f32], exact: &[Vec<f32>]) {
     let (format, rows, cols, tokens) = (matrix.format(), matrix.rows(), matrix.cols(), exact.len());
-    {
-        let cpu = Cpu::with_kernels(kernels, 1);
-        let set = kernels.instruction_set().name();
-        let what = format!("{format}, {set}, {:?}", matrix.layout());
-        let mut out = vec![f32::NAN; tokens * rows];
-        cpu.matmul(
-            matrix,
-            Activations::F32 { values: x, cols },
-            &mut out,
-            &NEVER,
-        )
-        .unwrap();
-        check(matrix, exact, &out, &format!("{what}, f32"));
+    let cpu = Cpu::with_kernels(kernels, 1);
+    let set = kernels.instruction_set().name();
+    let what = format!("{format}, {set}, {:?}", matrix.layout());
+    let mut out = vec![f32::NAN; tokens * rows];
+    cpu.matmul(
+        matrix,
+        Activations::F32 { values: x, cols },
+        &mut out,
+        &NEVER,
+    )
+    .unwrap();
+    check(matrix, exact, &out, &format!("{what}, f32"));
 
-        if !format.takes_q8() {
-            return;
+    if !format.takes_q8() {
+        return;
+    }
+    let mut quantized = QuantizedActivations::new();
+    for residual in [false, true] {
+        match residual {
+            false => quantized.quantize(&kernels, x, cols).unwrap(),
+            true => quantized.quantize_with_residual(&kernels, x, cols).unwrap(),
         }
-        let mut quantized = QuantizedActivations::new();
-        for residual in [false, true] {
-            match residual {
-                false => quantized.quantize(&kernels, x, cols).unwrap(),
-                true => quantized.quantize_with_residual(&kernels, x, cols).unwrap(),
-            }
-            out.fill(f32::NAN);
-            cpu.matmul(matrix, Activations::Q8(&quantized), &mut out, &NEVER)
-                .unwrap();
-            let x: Vec<Vec<f32>> = (0..tokens)
-                .map(|token| quantized.dequantized(token).unwrap())
-                .collect();
-            check(
-                matrix,
-                &x,
-                &out,
-                &format!("{what}, q8, residual: {residual}"),
-            );
-        }
+        out.fill(f32::NAN);
+        cpu.matmul(matrix, Activations::Q8(&quantized), &mut out, &NEVER)
+            .unwrap();
+        let x: Vec<Vec<f32>> = (0..tokens)
+            .map(|token| quantized.dequantized(token).unwrap())
+            .collect();
+        check(
+            matrix,
+            &x,
+            &out,
+            &format!("{what}, q8, residual: {residual}"),
+        );
     }
 }
 

@@ -239,11 +239,12 @@ fn load_order(order: &[u8; 64]) -> __m512i {
 }
 
 impl<const BYTES: usize> FourBlocks<BYTES> {
-    const HAS_MINIMUMS: bool = BYTES == 20 || BYTES == 24;
+    const STORES_MINIMUMS: bool = BYTES == 20 || BYTES == 24;
+    const HAS_FIFTH_BITS: bool = BYTES > 20;
     /// Codes end a block; before them come a scale, a minimum if there is one, and fifth bits if there are.
     const NIBBLES: [[u8; 64]; 2] = nibble_order(BYTES, BYTES - 16);
-    const HALVES: [u8; 64] = halves_order(BYTES, if Self::HAS_MINIMUMS { 2 } else { 0 });
-    const FIFTH_BITS: [u8; 64] = word_order(BYTES, BYTES - 20);
+    const HALVES: [u8; 64] = halves_order(BYTES, if Self::STORES_MINIMUMS { 2 } else { 0 });
+    const FIFTH_BITS: [u8; 64] = word_order(BYTES, BYTES.saturating_sub(20));
 
     /// # Safety
     /// Four blocks can be read at `blocks`.
@@ -284,32 +285,45 @@ impl<const BYTES: usize> FourBlocks<BYTES> {
         ]
     }
 
-    /// [`nibbles`](Self::nibbles) with the fifth bits of the formats that have them.
+    /// The codes, with the fifth bits of the formats that have them.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
     #[inline]
-    fn five_bits(&self) -> [__m256i; 4] {
+    fn codes(&self) -> [__m256i; 4] {
+        if !Self::HAS_FIFTH_BITS {
+            return self.nibbles();
+        }
         let bits = _mm512_castsi512_si128(self.pick(&Self::FIFTH_BITS));
         add_fifth_bits(self.nibbles(), bits)
     }
 
-    /// Scales, and the numbers behind them where the format has minimums.
+    /// Scales and minimums, which are the scale times the least value for the formats without any.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
     #[inline]
     fn halves(&self) -> (__m256, __m256) {
         let picked = _mm512_castsi512_si256(self.pick(&Self::HALVES));
         let scale = _mm256_cvtph_ps(_mm256_castsi256_si128(picked));
-        let minimum = match Self::HAS_MINIMUMS {
-            true => _mm256_cvtph_ps(_mm256_extracti128_si256::<1>(picked)),
-            false => _mm256_setzero_ps(),
+        let minimum = if Self::STORES_MINIMUMS {
+            _mm256_cvtph_ps(_mm256_extracti128_si256::<1>(picked))
+        } else {
+            let least = if Self::HAS_FIFTH_BITS { -16.0 } else { -8.0 };
+            _mm256_mul_ps(scale, _mm256_set1_ps(least))
         };
         (scale, minimum)
     }
 }
 
-struct Q4_0;
+type Q4_0 = FourBlocks<18>;
+type Q4_1 = FourBlocks<20>;
+type Q5_0 = FourBlocks<22>;
+type Q5_1 = FourBlocks<24>;
 
-impl Blocks for Q4_0 {
-    const FORMAT: Format = Format::Q4_0;
+impl<const BYTES: usize> Blocks for FourBlocks<BYTES> {
+    const FORMAT: Format = match BYTES {
+        18 => Format::Q4_0,
+        20 => Format::Q4_1,
+        22 => Format::Q5_0,
+        _ => Format::Q5_1,
+    };
     const CODES: Codes = Codes::UpTo31;
     const HAS_MINIMUM: bool = true;
     type Groups = [Group; 1];
@@ -318,76 +332,10 @@ impl Blocks for Q4_0 {
     #[inline]
     unsafe fn decode(blocks: *const u8) -> [Group; 1] {
         // SAFETY: promised by the caller.
-        let blocks = unsafe { FourBlocks::<18>::load(blocks) };
-        let (scale, _) = blocks.halves();
-        [Group {
-            codes: blocks.nibbles(),
-            scale,
-            minimum: _mm256_mul_ps(scale, _mm256_set1_ps(-8.0)),
-        }]
-    }
-}
-
-struct Q4_1;
-
-impl Blocks for Q4_1 {
-    const FORMAT: Format = Format::Q4_1;
-    const CODES: Codes = Codes::UpTo31;
-    const HAS_MINIMUM: bool = true;
-    type Groups = [Group; 1];
-
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
-    #[inline]
-    unsafe fn decode(blocks: *const u8) -> [Group; 1] {
-        // SAFETY: promised by the caller.
-        let blocks = unsafe { FourBlocks::<20>::load(blocks) };
+        let blocks = unsafe { Self::load(blocks) };
         let (scale, minimum) = blocks.halves();
         [Group {
-            codes: blocks.nibbles(),
-            scale,
-            minimum,
-        }]
-    }
-}
-
-struct Q5_0;
-
-impl Blocks for Q5_0 {
-    const FORMAT: Format = Format::Q5_0;
-    const CODES: Codes = Codes::UpTo31;
-    const HAS_MINIMUM: bool = true;
-    type Groups = [Group; 1];
-
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
-    #[inline]
-    unsafe fn decode(blocks: *const u8) -> [Group; 1] {
-        // SAFETY: promised by the caller.
-        let blocks = unsafe { FourBlocks::<22>::load(blocks) };
-        let (scale, _) = blocks.halves();
-        [Group {
-            codes: blocks.five_bits(),
-            scale,
-            minimum: _mm256_mul_ps(scale, _mm256_set1_ps(-16.0)),
-        }]
-    }
-}
-
-struct Q5_1;
-
-impl Blocks for Q5_1 {
-    const FORMAT: Format = Format::Q5_1;
-    const CODES: Codes = Codes::UpTo31;
-    const HAS_MINIMUM: bool = true;
-    type Groups = [Group; 1];
-
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
-    #[inline]
-    unsafe fn decode(blocks: *const u8) -> [Group; 1] {
-        // SAFETY: promised by the caller.
-        let blocks = unsafe { FourBlocks::<24>::load(blocks) };
-        let (scale, minimum) = blocks.halves();
-        [Group {
-            codes: blocks.five_bits(),
+            codes: blocks.codes(),
             scale,
             minimum,
         }]
