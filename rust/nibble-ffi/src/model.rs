@@ -202,10 +202,7 @@ impl Model {
     /// changed while the model is open; replace it by renaming another over it.
     #[uniffi::constructor(default(options = None))]
     pub fn open(path: String, options: Option<ModelOptions>) -> Result<Arc<Model>> {
-        Model::from_gguf(
-            Gguf::open(nibble::prepared::find(Path::new(&path)))?,
-            options,
-        )
+        Model::from_gguf(nibble::prepared::open(Path::new(&path))?, options)
     }
 
     /// Maps `length` bytes from byte `offset` of an open descriptor: a model that lies uncompressed in another

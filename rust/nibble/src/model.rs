@@ -49,7 +49,7 @@ impl Model {
         if options.ignore_prepared {
             return Model::from_gguf(Gguf::open(path)?, options);
         }
-        Model::from_gguf(Gguf::open(prepared::find(path))?, options)
+        Model::from_gguf(prepared::open(path)?, options)
     }
 
     /// Opens a parsed file, such as one from [`Gguf::open_fd`].

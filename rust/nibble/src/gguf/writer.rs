@@ -160,16 +160,10 @@ impl Writer {
     }
 
     /// Adds an array of bytes.
-    ///
-    /// # Errors
-    /// As [`Writer::value`].
     pub fn bytes(&mut self, key: &str, values: &[u8]) -> Result<()> {
-        self.key(key)?;
-        let encoded = &mut self.encoded_metadata;
-        encoded.extend((ValueType::Array as u32).to_le_bytes());
-        encode_array_head(ValueType::U8, values.len(), encoded);
-        encoded.extend(values);
-        Ok(())
+        self.array(key, ValueType::U8, values, |value, encoded| {
+            encoded.push(*value)
+        })
     }
 
     /// Adds an array of 32-bit unsigned integers.

@@ -1,0 +1,231 @@
+//! Writing a prepared file.
+
+use std::mem;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use nibble_kernels::{Layout, STRIP_ROWS, can_interleave, interleave};
+use sha2::{Digest, Sha256};
+
+use super::partial_file::{PartialFile, check_disk};
+use super::{Place, Progress, STEP_BYTES, hexadecimal, part, row_bytes, tensors_of};
+use crate::gguf::container::{
+    ARCHITECTURE_PREFIX, HEADER_KEY, INTERLEAVED_KEY, LAYOUT, LAYOUT_KEY, LENGTH_KEY, SHA256_KEY,
+};
+use crate::gguf::{Gguf, Tensor, TensorWriter, Writer};
+use crate::hparams::{Architecture, Hparams};
+use crate::{Error, Result};
+
+/// Largest page that is in use; tensors begin on one, so that the system can keep and drop them apart.
+const PAGE: u32 = 16 << 10;
+
+/// Writes the prepared form of a model.
+#[derive(Debug)]
+pub struct Preparation {
+    source: Gguf,
+    destination: PathBuf,
+    stage: Stage,
+    done: u64,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Hashing {
+        hash: Sha256,
+        /// Bytes of the source that are in it.
+        hashed: usize,
+    },
+    Writing(Writing),
+    Finished,
+}
+
+/// A prepared file whose header is written.
+#[derive(Debug)]
+struct Writing {
+    out: TensorWriter<PartialFile>,
+    tensors: Vec<Tensor>,
+    place: Place,
+    buffer: Vec<u8>,
+}
+
+impl Preparation {
+    /// Opens the model at `source`, which is to be written to `destination`.
+    ///
+    /// # Errors
+    /// Those of [`Gguf::open`]; `Unsupported` for a split model, one that is prepared already, and one with
+    /// tensors of unknown types; `DiskSpace`.
+    pub fn new(source: &Path, destination: &Path) -> Result<Preparation> {
+        let source = Gguf::open(source)?;
+        let unsupported = |what, found: String| Error::Unsupported {
+            file: source.file().to_path_buf(),
+            what,
+            found,
+        };
+        if source.files() != 1 {
+            let found = format!("{} files", source.files());
+            return Err(unsupported("preparation of a split model", found));
+        }
+        if source.prepared_source().is_some() {
+            let found = LAYOUT.to_owned();
+            return Err(unsupported("preparation of a prepared model", found));
+        }
+        // What this engine cannot run fails now and not after minutes.
+        Hparams::from_gguf(&source)?;
+        let tensors = tensors_of(&source)?;
+        check_gaps(&source, &tensors)?;
+        let padding = (tensors.len() as u64 + 2) * u64::from(PAGE);
+        check_disk(destination, source.size_bytes().saturating_add(padding))?;
+        Ok(Preparation {
+            source,
+            destination: destination.to_path_buf(),
+            stage: Stage::Hashing {
+                hash: Sha256::new(),
+                hashed: 0,
+            },
+            done: 0,
+        })
+    }
+
+    /// Does some of the work. `None` once the file is there.
+    ///
+    /// # Errors
+    /// `Io`, for a full disk too. Nothing is left under the destination's name then.
+    pub fn step(&mut self) -> Result<Option<Progress>> {
+        let bytes = self.source.bytes();
+        match &mut self.stage {
+            Stage::Hashing { hash, hashed } if *hashed < bytes.len() => {
+                let end = bytes.len().min(hashed.saturating_add(STEP_BYTES));
+                hash.update(bytes.get(*hashed..end).unwrap_or_default());
+                self.done += (end - *hashed) as u64;
+                *hashed = end;
+            }
+            Stage::Hashing { hash, .. } => {
+                let sha256 = hexadecimal(&hash.clone().finalize());
+                self.stage = Stage::Writing(begin(&self.source, &self.destination, &sha256)?);
+            }
+            Stage::Writing(writing) => {
+                let written = writing.step()?;
+                self.done += written as u64;
+                if written == 0 {
+                    if let Stage::Writing(writing) = mem::replace(&mut self.stage, Stage::Finished)
+                    {
+                        writing.out.finish()?.publish()?;
+                    }
+                    return Ok(None);
+                }
+            }
+            Stage::Finished => return Ok(None),
+        }
+        Ok(Some(Progress {
+            done: self.done,
+            total: 2 * self.source.size_bytes(),
+        }))
+    }
+}
+
+fn begin(source: &Gguf, destination: &Path, sha256: &str) -> Result<Writing> {
+    let mut tensors = tensors_of(source)?;
+    let hparams = Hparams::from_gguf(source)?;
+    for tensor in &mut tensors {
+        // From here on the layout that is written, not the one that is read.
+        if is_interleaved(&hparams, tensor) {
+            tensor.layout = Layout::Strips;
+        }
+    }
+    let mut header = Writer::new(destination);
+    header.alignment(PAGE)?;
+    let architecture = source.metadata().string("general.architecture")?;
+    header.string(
+        "general.architecture",
+        &format!("{ARCHITECTURE_PREFIX}{architecture}"),
+    )?;
+    if let Some(name) = source.metadata().find_string("general.name")? {
+        header.string("general.name", name)?;
+    }
+    header.string(LAYOUT_KEY, LAYOUT)?;
+    let interleaved: Vec<&str> = tensors
+        .iter()
+        .filter(|tensor| tensor.layout == Layout::Strips)
+        .map(|tensor| tensor.name.as_str())
+        .collect();
+    header.strings(INTERLEAVED_KEY, &interleaved)?;
+    header.u64(LENGTH_KEY, source.size_bytes())?;
+    header.string(SHA256_KEY, sha256)?;
+    header.bytes(HEADER_KEY, source.header())?;
+    for tensor in &tensors {
+        header.tensor(&tensor.name, tensor.format, &tensor.shape)?;
+    }
+    let out = header.begin(PartialFile::create(destination)?)?;
+    Ok(Writing {
+        out,
+        tensors,
+        place: (0, 0),
+        buffer: Vec::new(),
+    })
+}
+
+impl Writing {
+    /// Writes a part of a tensor; its length, 0 at the end.
+    fn step(&mut self) -> Result<usize> {
+        let Some(tensor) = self.tensors.get(self.place.0) else {
+            return Ok(0);
+        };
+        let (part, next) = part(tensor, self.place);
+        let bytes = tensor.bytes.get(part).unwrap_or_default();
+        match tensor.layout {
+            Layout::Rows => self.out.write(&tensor.name, bytes)?,
+            Layout::Strips => {
+                self.buffer.resize(bytes.len(), 0);
+                interleave(tensor.format, row_bytes(tensor), bytes, &mut self.buffer)?;
+                self.out.write(&tensor.name, &self.buffer)?;
+            }
+        }
+        self.place = next;
+        Ok(bytes.len())
+    }
+}
+
+/// Whether a tensor is a matrix whose rows, and those of the matrices that are stacked in it, fill strips.
+fn is_interleaved(hparams: &Hparams, tensor: &Tensor) -> bool {
+    let stacked: &[usize] = match hparams.architecture {
+        Architecture::Phi3 if tensor.name.contains("attn_qkv") => &[
+            hparams.heads * hparams.head_dim,
+            hparams.kv_heads * hparams.head_dim,
+        ],
+        Architecture::Phi3 if tensor.name.contains("ffn_up") => &[hparams.ffn],
+        _ => &[],
+    };
+    tensor.shape.len() == 2
+        && can_interleave(tensor.format, tensor.rows())
+        && stacked.iter().all(|rows| rows.is_multiple_of(STRIP_ROWS))
+}
+
+/// An error where bytes other than zeros stand between header and tensors: they would be lost.
+fn check_gaps(source: &Gguf, tensors: &[Tensor]) -> Result<()> {
+    let mut places: Vec<Range<u64>> = source
+        .tensors()
+        .zip(tensors)
+        .map(|(info, tensor)| info.offset..info.offset.saturating_add(tensor.bytes.len() as u64))
+        .collect();
+    places.sort_by_key(|place| place.start);
+    let bytes = source.bytes();
+    let mut end = source.header().len() as u64;
+    let last = bytes.len() as u64;
+    places.push(last..last);
+    for place in places {
+        let gap = bytes
+            .get(end as usize..place.start as usize)
+            .unwrap_or_default();
+        if gap.iter().any(|byte| *byte != 0) {
+            return Err(Error::Malformed {
+                file: source.file().to_path_buf(),
+                what: "space between tensors".to_owned(),
+                offset: end,
+                expected: "zeros".to_owned(),
+                found: "other bytes".to_owned(),
+            });
+        }
+        end = place.end;
+    }
+    Ok(())
+}
