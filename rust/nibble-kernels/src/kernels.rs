@@ -258,6 +258,16 @@ impl Kernels {
         unsafe { (self.table.swiglu)(gate, up) }
     }
 
+    /// Replaces `x` by `exp(x) / Σ exp(x)` and gives `ln Σ exp(x)`. An empty slice stays empty.
+    pub fn softmax(&self, x: &mut [f32]) -> f32 {
+        let largest = crate::ops::maximum(x);
+        let total = self.exp_shifted(x, largest);
+        for x in x {
+            *x /= total;
+        }
+        largest + total.ln()
+    }
+
     pub(crate) fn exp_shifted(&self, x: &mut [f32], shift: f32) -> f32 {
         // SAFETY: as in `matmul_q8`.
         unsafe { (self.table.exp_shifted)(x, shift) }

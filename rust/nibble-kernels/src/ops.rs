@@ -39,15 +39,6 @@ pub fn add_assign(out: &mut [f32], x: &[f32]) {
     }
 }
 
-/// Replaces `x` by `exp(x) / Σ exp(x)`. An empty slice stays empty.
-pub fn softmax(x: &mut [f32]) {
-    let largest = maximum(x);
-    let total = exp_shifted(x, largest);
-    for x in x {
-        *x /= total;
-    }
-}
-
 /// The largest of `x`; negative infinity for none. NaNs are passed over.
 pub(crate) fn maximum(x: &[f32]) -> f32 {
     let (chunks, rest) = x.as_chunks::<8>();

@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 
 /// How long a thread looks for work, or for the end of a job, before it goes to sleep.
 ///
-/// About the cost of putting a thread to sleep and waking it again: the gap between two products
-/// of one token is shorter, so workers stay awake inside a token; when other processes want the
-/// cores, no more than this is burnt per job.
-const SPIN: Duration = Duration::from_micros(20);
+/// A few times the cost of putting a thread to sleep and waking it again. The gap between two products of one
+/// token is far shorter, also where an interrupt falls into it, so workers stay awake inside a token; when
+/// other processes want the cores, no more than this is burnt per job.
+const SPIN: Duration = Duration::from_micros(100);
 
 /// The job was given up because its cancel flag was set; some items have not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

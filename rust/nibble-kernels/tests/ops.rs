@@ -5,7 +5,8 @@
 mod common;
 
 use common::Random;
-use nibble_kernels::ops::{add_assign, rms_norm, softmax, swiglu};
+use nibble_kernels::Kernels;
+use nibble_kernels::ops::{add_assign, rms_norm, swiglu};
 use proptest::prelude::*;
 
 fn close(found: f32, expected: f64, relative: f64) -> bool {
@@ -43,22 +44,28 @@ proptest! {
     fn softmax_is_exact(x in proptest::collection::vec(-50.0_f32..50.0, 1..50)) {
         let largest = x.iter().fold(f64::NEG_INFINITY, |m, v| m.max(f64::from(*v)));
         let total: f64 = x.iter().map(|v| (f64::from(*v) - largest).exp()).sum();
-        let mut out = x.clone();
-        softmax(&mut out);
-        for (out, x) in out.iter().zip(&x) {
-            let expected = (f64::from(*x) - largest).exp() / total;
-            // The difference to the largest, up to 100, is rounded by up to 4e-6.
-            prop_assert!(close(*out, expected, 6e-6), "{out} for {expected}");
+        for kernels in Kernels::supported() {
+            let mut out = x.clone();
+            let log_sum = kernels.softmax(&mut out);
+            for (out, x) in out.iter().zip(&x) {
+                let expected = (f64::from(*x) - largest).exp() / total;
+                // The difference to the largest, up to 100, is rounded by up to 4e-6.
+                prop_assert!(close(*out, expected, 6e-6), "{out} for {expected}");
+            }
+            let expected = largest + total.ln();
+            prop_assert!((f64::from(log_sum) - expected).abs() < 6e-6, "{log_sum} for {expected}");
         }
     }
 }
 
 #[test]
 fn extremes() {
-    let mut x = [f32::NEG_INFINITY, 0.0, 0.0, 1e30];
-    softmax(&mut x);
-    assert_eq!(x, [0.0, 0.0, 0.0, 1.0]);
-    softmax(&mut []);
+    for kernels in Kernels::supported() {
+        let mut x = [f32::NEG_INFINITY, 0.0, 0.0, 1e30];
+        assert_eq!(kernels.softmax(&mut x), 1e30);
+        assert_eq!(x, [0.0, 0.0, 0.0, 1.0]);
+        assert_eq!(kernels.softmax(&mut []), f32::NEG_INFINITY);
+    }
 
     let mut up = [1.0; 5];
     swiglu(&[-1e30, 1e30, 0.0, -0.0, f32::NAN], &mut up);

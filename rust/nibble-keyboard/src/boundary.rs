@@ -10,45 +10,51 @@ use crate::vocab_index::{TokenFlags, VocabIndex};
 pub struct Distribution {
     /// Probability of each rank. Tokens without a rank have the rest.
     probabilities: Vec<f32>,
-    /// Sum of the probabilities before each block of [`BLOCK`] ranks, and of all.
-    sums: Vec<f64>,
+    /// The ranks whose probability is at least [`LIKELY`], the most probable first.
+    likely: Vec<u32>,
     /// `ln(sum(exp(logits)))` over the whole vocabulary.
     log_normalizer: f32,
 }
 
-/// Ranks between two stored sums: an interval's mass costs two of them and at most this many additions.
+/// Tokens of less probability are not listed in [`Distribution::likely`].
+pub(crate) const LIKELY: f32 = 3e-5;
+/// Ranks that are looked at together.
 const BLOCK: usize = 32;
 
 impl Distribution {
     /// The distribution of one row of logits, one a token id. Logits that are not numbers count as
     /// impossible.
     pub fn new(index: &VocabIndex, logits: &[f32]) -> Distribution {
-        let log_normalizer = nibble::sampler::log_sum_exp(logits);
-        let probabilities: Vec<f32> = index
-            .tokens()
-            .iter()
-            .map(|&token| match logits.get(token as usize) {
-                Some(logit) => (logit - log_normalizer).exp(),
-                None => 0.0,
-            })
-            .map(|probability| {
-                if probability.is_finite() {
-                    probability
-                } else {
-                    0.0
-                }
-            })
+        Distribution::with_buffer(index, logits, &mut Vec::new())
+    }
+
+    /// [`new`](Self::new) with memory for the probabilities by token id, which one call leaves to the next.
+    pub(crate) fn with_buffer(
+        index: &VocabIndex,
+        logits: &[f32],
+        by_token: &mut Vec<f32>,
+    ) -> Distribution {
+        let log_normalizer = nibble::sampler::softmax(logits, by_token);
+        let tokens = index.tokens().iter();
+        let probabilities: Vec<f32> = tokens
+            .map(|&token| by_token.get(token as usize).copied().unwrap_or(0.0))
             .collect();
-        let mut sum = 0.0;
-        let mut sums = Vec::with_capacity(probabilities.len() / BLOCK + 2);
-        sums.push(sum);
-        for block in probabilities.chunks(BLOCK) {
-            sum += block.iter().map(|&p| f64::from(p)).sum::<f64>();
-            sums.push(sum);
+        let mut likely: Vec<u32> = Vec::new();
+        for (first, block) in (0..).step_by(BLOCK).zip(probabilities.chunks(BLOCK)) {
+            // Most blocks have none, which is found out without a branch for each.
+            if block.iter().fold(false, |any, &p| any | (p >= LIKELY)) {
+                let ranks = (first..).zip(block).filter(|(_, p)| **p >= LIKELY);
+                likely.extend(ranks.map(|(rank, _)| rank));
+            }
         }
+        let probability = |rank: u32| probabilities.get(rank as usize).copied().unwrap_or(0.0);
+        likely.sort_unstable_by(|&a, &b| {
+            let by_probability = probability(b).total_cmp(&probability(a));
+            by_probability.then(a.cmp(&b))
+        });
         Distribution {
             probabilities,
-            sums,
+            likely,
             log_normalizer,
         }
     }
@@ -63,28 +69,14 @@ impl Distribution {
         &self.probabilities
     }
 
+    /// The ranks of at least [`LIKELY`] probability, the most probable first; of equals the lower first.
+    pub(crate) fn likely(&self) -> &[u32] {
+        &self.likely
+    }
+
     /// `ln(sum(exp(logits)))` over the whole vocabulary, which turns a probability into the logit.
     pub fn log_normalizer(&self) -> f32 {
         self.log_normalizer
-    }
-
-    /// Probability that the next token's rank lies in `ranks`.
-    pub fn mass(&self, ranks: Range<usize>) -> f64 {
-        let (start, end) = (ranks.start, ranks.end.min(self.probabilities.len()));
-        if start >= end {
-            return 0.0;
-        }
-        self.mass_before(end) - self.mass_before(start)
-    }
-
-    fn mass_before(&self, rank: usize) -> f64 {
-        let block = rank / BLOCK;
-        let inside = self
-            .probabilities
-            .get(block * BLOCK..rank)
-            .unwrap_or_default();
-        self.sums.get(block).copied().unwrap_or(0.0)
-            + inside.iter().map(|&p| f64::from(p)).sum::<f64>()
     }
 
     /// The `count` most probable ranks of `intervals` whose flags satisfy `wanted`, best first; of equals
@@ -116,13 +108,13 @@ impl Distribution {
 
     /// Bytes of memory.
     pub fn size_bytes(&self) -> usize {
-        self.probabilities.len() * size_of::<f32>() + self.sums.len() * size_of::<f64>()
+        (self.probabilities.len() + self.likely.len()) * size_of::<f32>()
     }
 
     /// Overwrites what the distribution tells about the text.
     pub(crate) fn wipe(&mut self) {
         self.probabilities.fill(0.0);
-        self.sums.fill(0.0);
+        self.likely.fill(0);
         self.log_normalizer = 0.0;
     }
 }
@@ -220,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn mass_and_top_equal_a_plain_count(
+        fn top_and_likely_equal_a_plain_sort(
             logits in prop::collection::vec(-12.0f32..4.0, 150),
             prefix in "[0-9a-f]{0,2}",
             count in 1usize..9,
@@ -229,13 +221,15 @@ mod tests {
             let distribution = Distribution::new(&index, &logits);
             let total: f64 = logits.iter().map(|&l| f64::from(l).exp()).sum();
             let interval = index.interval(prefix.as_bytes());
-            let inside = |id: &usize| texts[*id].starts_with(&prefix);
-            let expected: f64 =
-                (0..logits.len()).filter(inside).map(|id| f64::from(logits[id]).exp() / total).sum();
-            prop_assert!((distribution.mass(interval.clone()) - expected).abs() < 1e-6);
-
-            let mut ids: Vec<usize> = (0..logits.len()).filter(inside).collect();
+            let mut ids: Vec<usize> = (0..logits.len()).collect();
             ids.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(texts[a].cmp(&texts[b])));
+            let likely = distribution.likely().iter().map(|&rank| index.token(rank as usize).unwrap());
+            prop_assert!(likely.zip(&ids).all(|(found, &expected)| found as usize == expected));
+            let is_likely = |id: &&usize| f64::from(logits[**id]).exp() / total >= f64::from(LIKELY);
+            let expected = ids.iter().filter(is_likely).count();
+            prop_assert!(distribution.likely().len().abs_diff(expected) <= 1, "one may lie on the border");
+
+            ids.retain(|&id| texts[id].starts_with(&prefix));
             ids.truncate(count);
             let found: Vec<usize> = distribution
                 .top(&index, &[interval], count, |_| true)
@@ -283,6 +277,9 @@ mod tests {
     fn logits_that_are_no_numbers_are_impossible() {
         let (index, _) = index(4);
         let distribution = Distribution::new(&index, &[0.0, f32::NAN, 0.0, f32::NEG_INFINITY]);
-        assert!((distribution.mass(0..4) - 1.0).abs() < 1e-6);
+        assert_eq!(distribution.probabilities().iter().sum::<f32>(), 1.0);
+        assert_eq!(distribution.likely().len(), 2);
+        let nothing = Distribution::new(&index, &[f32::NAN; 4]);
+        assert_eq!(nothing.probabilities(), [0.0; 4]);
     }
 }

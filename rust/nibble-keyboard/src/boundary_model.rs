@@ -62,6 +62,8 @@ pub(crate) struct BoundaryModel {
     primer: (Arc<str>, Vec<u32>),
     /// Buffers of batched passes, from the first one on.
     batches: Option<Scratch>,
+    /// Buffer of [`Distribution::with_buffer`].
+    probabilities: Vec<f32>,
 }
 
 /// How activations are held at word boundaries. With 8 bits, the suggestions for the development text save as
@@ -100,6 +102,7 @@ impl BoundaryModel {
             start,
             primer: ("".into(), Vec::new()),
             batches: None,
+            probabilities: Vec::new(),
         })
     }
 
@@ -153,9 +156,10 @@ impl BoundaryModel {
     ) -> Result<Distribution> {
         let tokens = self.tokens(text)?;
         self.prefill(&tokens, cancel, passes)?;
-        Ok(Distribution::new(
+        Ok(Distribution::with_buffer(
             &self.index,
             self.session.logits().unwrap_or_default(),
+            &mut self.probabilities,
         ))
     }
 
@@ -220,9 +224,13 @@ impl BoundaryModel {
         passes.calls += 1;
         let (model, context) = (self.session.model(), self.session.cache());
         run_branches(model, context, &branches, PRECISION, cancel.flag(), scratch)?;
+        let probabilities = &mut self.probabilities;
         let found = ahead.iter().enumerate().map(|(request, (key, _))| {
             let logits = scratch.logits(request).unwrap_or_default();
-            (*key, Distribution::new(&self.index, logits))
+            (
+                *key,
+                Distribution::with_buffer(&self.index, logits, probabilities),
+            )
         });
         Ok(found.collect())
     }

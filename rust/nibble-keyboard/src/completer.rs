@@ -265,20 +265,12 @@ impl Completer {
     /// model cannot answer. Blocks; another thread may call anything meanwhile.
     pub fn wait_fresh(&self, context: &EditorContext, timeout: Duration) -> Suggestions {
         let deadline = Instant::now() + timeout;
-        let suggestions = self.suggest(context);
-        if suggestions.fresh {
-            return suggestions;
+        let question = self.question(context);
+        if let Some((key, text)) = question.and_then(|question| question.boundary) {
+            self.scheduler.post(Work::Boundary { key, text });
+            self.scheduler.wait(key, deadline);
         }
-        let boundary = self
-            .question(context)
-            .and_then(|question| question.boundary);
-        match boundary {
-            Some((key, _)) => {
-                self.scheduler.wait(key, deadline);
-                self.suggest(context)
-            }
-            None => suggestions,
-        }
+        self.suggest(context)
     }
 
     /// A better answer for the context that [`suggest`](Self::suggest) was last asked about, if its

@@ -1,5 +1,7 @@
 //! How a model spells the words of a table.
 
+use std::ops::Range;
+
 use nibble::{Result, SpecialTokens, Tokenizer};
 
 use crate::boundary::Distribution;
@@ -152,18 +154,21 @@ impl ModelWords {
 
     /// Sum of [`probability`](Self::probability) over all words.
     pub fn mass(&self, index: &VocabIndex, distribution: &Distribution, join: Join) -> f32 {
-        let space = join == Join::Space;
-        let tokens = self
-            .shared_frequency
-            .iter()
-            .zip(distribution.probabilities());
-        tokens
-            .enumerate()
-            .filter(|(rank, (shared, _))| {
-                **shared > 0.0 && index.flags(*rank).has_leading_space() == space
-            })
-            .map(|(_, (_, probability))| probability)
-            .sum()
+        let of_words = |ranks: Range<usize>| {
+            let shared = self.shared_frequency.get(ranks.clone());
+            let probabilities = distribution.probabilities().get(ranks);
+            sum_of_positive(
+                shared.unwrap_or_default(),
+                probabilities.unwrap_or_default(),
+            )
+        };
+        let after_space = index.interval(b" ");
+        match join {
+            Join::Space => of_words(after_space),
+            Join::Direct | Join::Unusual => {
+                of_words(0..after_space.start) + of_words(after_space.end..index.len())
+            }
+        }
     }
 
     /// How much more probable the model finds word `number` as spelled (or capitalised) than in small
@@ -193,6 +198,20 @@ impl ModelWords {
             self.shared_frequency.len() + self.first_words.len() + self.words_of_ranks.len();
         self.first_tokens.len() * 16 + lists * 4 + self.unlisted.len()
     }
+}
+
+/// Sum of the `x` that stand where `choice` is positive, in an order that vector instructions can follow.
+fn sum_of_positive(choice: &[f32], x: &[f32]) -> f32 {
+    let chosen = |(choice, x): (&f32, &f32)| if *choice > 0.0 { *x } else { 0.0 };
+    let (choices, choices_rest) = choice.as_chunks::<8>();
+    let (chunks, rest) = x.as_chunks::<8>();
+    let mut lanes = [0.0_f32; 8];
+    for chunk in choices.iter().zip(chunks) {
+        for (lane, pair) in lanes.iter_mut().zip(chunk.0.iter().zip(chunk.1)) {
+            *lane += chosen(pair);
+        }
+    }
+    lanes.iter().sum::<f32>() + choices_rest.iter().zip(rest).map(chosen).sum::<f32>()
 }
 
 /// The words of each rank, as bounds and numbers.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::boundary::Distribution;
+use crate::boundary::{Distribution, LIKELY};
 use crate::case::LetterCase;
 use crate::model_words::ModelWords;
 use crate::position::Join;
@@ -97,8 +97,6 @@ pub struct Scorer<'a> {
 
 /// Odds of the capitalised form from which on a word is offered so inside a sentence: `Mark`, `Rose`.
 const CAPITAL_ODDS: f32 = 4.0;
-/// Tokens of less probability are not looked at for words without a typed letter.
-const LEAST_PROBABLE_TOKEN: f32 = 2e-4;
 /// Words of the user that are considered beside those of the table.
 const USER_WORDS: usize = 8;
 
@@ -212,39 +210,38 @@ impl Scorer<'_> {
     /// The `count` most probable words of the whole table, found without a look at each: every word that is
     /// left out is less probable, else the answer is `None`.
     fn next_words(&self, count: usize) -> Option<Best> {
-        let mut numbers: Vec<u32> = Vec::new();
-        let mut bound = 0.0;
+        let mut best = Best::new(count);
+        let consider = |best: &mut Best, numbers: &[u32]| {
+            for &number in numbers {
+                let number = number as usize;
+                let probability = self.probability(number);
+                if best.admits(probability) && !best.contains(number) {
+                    best.add(probability, Found::Listed(number));
+                }
+            }
+        };
+        let mut listed = 0.0;
         for (language, weight) in self.languages.iter().enumerate() {
             let frequent = self.table.frequent(language);
-            numbers.extend(frequent);
+            consider(&mut best, frequent);
             let least = *frequent.last()? as usize;
-            bound += weight * self.table.probability(least, language);
+            listed += weight * self.table.probability(least, language);
         }
-        if let Some(model) = &self.model {
-            let probabilities = model.distribution.probabilities();
-            for (rank, _) in probabilities
-                .iter()
-                .enumerate()
-                .filter(|(_, probability)| **probability >= LEAST_PROBABLE_TOKEN)
-            {
-                numbers.extend(model.words.words_of(rank));
+        let Some(model) = &self.model else {
+            return (best.is_full() && !best.admits(listed)).then_some(best);
+        };
+        // What a word can have that was not considered, if none of its tokens is more probable than `token`: it
+        // has two forms at most, in small letters and as it is spelled.
+        let bound =
+            |token: f32| (1.0 - self.weights.lexicon) * 2.0 * token + self.weights.lexicon * listed;
+        for &rank in model.distribution.likely() {
+            let rank = rank as usize;
+            if best.is_full() && !best.admits(bound(model.distribution.probability(rank))) {
+                return Some(best);
             }
-            // A word has two forms at most, in small letters and as it is spelled.
-            bound = (1.0 - self.weights.lexicon) * 2.0 * LEAST_PROBABLE_TOKEN
-                + self.weights.lexicon * bound;
+            consider(&mut best, model.words.words_of(rank));
         }
-        numbers.sort_unstable();
-        numbers.dedup();
-        let mut best = Best::new(count);
-        for number in numbers {
-            let number = number as usize;
-            let probability = self.probability(number);
-            if best.admits(probability) {
-                best.add(probability, Found::Listed(number));
-            }
-        }
-        let is_complete = best.entries.len() == count && !best.admits(bound);
-        is_complete.then_some(best)
+        (best.is_full() && !best.admits(bound(LIKELY))).then_some(best)
     }
 
     /// Probability of all words of the table.
@@ -339,12 +336,8 @@ impl Scorer<'_> {
         typed_bytes: usize,
         best: &mut Best,
     ) {
-        let probabilities = model.distribution.probabilities();
         let part = (1.0 - self.weights.lexicon) * self.weights.unlisted;
-        for (rank, &probability) in interval
-            .clone()
-            .zip(probabilities.get(interval).unwrap_or_default())
-        {
+        let consider = |best: &mut Best, rank: usize, probability: f32| {
             let probability = probability * part;
             if probability > 0.0
                 && best.admits(probability)
@@ -353,9 +346,26 @@ impl Scorer<'_> {
             {
                 best.add(probability, Found::Unlisted(rank));
             }
+        };
+        let likely = model.distribution.likely();
+        if interval.len() > likely.len() && best.is_full() && !best.admits(LIKELY * part) {
+            for &rank in likely
+                .iter()
+                .filter(|rank| interval.contains(&(**rank as usize)))
+            {
+                let rank = rank as usize;
+                consider(best, rank, model.distribution.probability(rank));
+            }
+            return;
+        }
+        let probabilities = model.distribution.probabilities();
+        let probabilities = probabilities.get(interval.clone()).unwrap_or_default();
+        for (rank, &probability) in interval.zip(probabilities) {
+            consider(best, rank, probability);
         }
     }
 }
+
 #[derive(Debug, Clone, Copy)]
 enum Found {
     Listed(usize),
@@ -376,8 +386,17 @@ impl Best {
         }
     }
 
+    fn is_full(&self) -> bool {
+        self.entries.len() >= self.count
+    }
+
+    fn contains(&self, number: usize) -> bool {
+        let is_it = |found: &Found| matches!(found, Found::Listed(other) if *other == number);
+        self.entries.iter().any(|(_, found)| is_it(found))
+    }
+
     fn admits(&self, probability: f32) -> bool {
-        self.entries.len() < self.count
+        !self.is_full()
             || self
                 .entries
                 .last()

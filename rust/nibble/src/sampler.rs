@@ -121,6 +121,21 @@ pub fn log_sum_exp(logits: &[f32]) -> f32 {
     max + sum.ln() as f32
 }
 
+/// The probabilities of the tokens with these logits, into `out`, and `ln(sum(exp(logits)))`. Logits that
+/// are not numbers count as impossible; where all of them are, so are all tokens.
+pub fn softmax(logits: &[f32], out: &mut Vec<f32>) -> f32 {
+    out.clear();
+    out.extend(logits.iter().map(|logit| match logit.is_nan() {
+        true => f32::NEG_INFINITY,
+        false => *logit,
+    }));
+    let log_sum = nibble_kernels::Kernels::detect().softmax(out);
+    if !log_sum.is_finite() {
+        out.fill(0.0);
+    }
+    log_sum
+}
+
 /// Draws tokens by one [`Sampling`]. Its buffers are reused from token to token.
 #[derive(Debug)]
 pub struct Sampler {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::decode_steps::DecodeSteps;
 use super::perfect_user::Counts;
 use super::predictor::Costs;
 
@@ -45,13 +46,16 @@ pub(crate) struct Measures {
 /// Times of answers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Latency {
-    /// One decode step of the same model, measured in the same process.
+    /// One decode step of the same model, measured in the same process between the sentences.
     pub(crate) decode_step_ms: f64,
+    /// Decode steps in steps of the same second: how steady the machine was.
+    #[serde(default)]
+    pub(crate) decode_steps: Quantiles,
     /// Inside a word, in milliseconds.
     pub(crate) inside_word_ms: Quantiles,
     /// At a boundary that was not known, from the request to the answer, in milliseconds.
     pub(crate) boundary_ms: Quantiles,
-    /// The same in decode steps.
+    /// The same in decode steps that were measured in the same second.
     pub(crate) boundary_steps: Quantiles,
 }
 
@@ -83,14 +87,13 @@ pub(crate) fn milliseconds(duration: &Duration) -> f64 {
 }
 
 impl Latency {
-    pub(crate) fn of(costs: &Costs, decode_step: Duration) -> Latency {
-        let step = milliseconds(&decode_step);
-        let boundary = costs.boundary.iter().map(milliseconds);
+    pub(crate) fn of(costs: &Costs, steps: &DecodeSteps) -> Latency {
         Latency {
-            decode_step_ms: step,
+            decode_step_ms: steps.step_ms(),
+            decode_steps: Quantiles::of(steps.spread().iter().copied()),
             inside_word_ms: Quantiles::of(costs.inside.iter().map(milliseconds)),
-            boundary_steps: Quantiles::of(boundary.clone().map(|time| time / step)),
-            boundary_ms: Quantiles::of(boundary),
+            boundary_steps: Quantiles::of(steps.told().iter().copied()),
+            boundary_ms: Quantiles::of(costs.boundary.iter().map(milliseconds)),
         }
     }
 }

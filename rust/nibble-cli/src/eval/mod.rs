@@ -1,6 +1,7 @@
 //! `nibble eval`: measuring the typing engine on text, reproducibly.
 
 mod autocorrect;
+mod decode_steps;
 mod measures;
 mod perfect_user;
 mod plots;

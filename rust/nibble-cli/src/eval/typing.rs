@@ -1,17 +1,14 @@
 //! `nibble eval typing`: keystrokes saved, passes and latencies, with baselines.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use nibble::{CancelHandle, Model, Session, SessionOptions, SpecialTokens};
 use nibble_keyboard::controller::Settings;
 use nibble_keyboard::{Completer, FieldKind};
+use std::path::PathBuf;
 
 use super::Outcome;
+use super::decode_steps::DecodeSteps;
 use super::measures::{Latency, Measures};
 use super::perfect_user::{Counts, type_sentence};
-use super::predictor::{Costs, Engine, External, PerKey, Predictor};
+use super::predictor::{Engine, External, PerKey, Predictor};
 use super::sentences::TextArguments;
 use crate::failure::Failure;
 use crate::memory;
@@ -77,20 +74,18 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
     if arguments.baselines {
         let completer = Completer::new(None, lexicons.clone(), None, options.clone());
         let mut lexicon = Engine::new(completer, false, false);
-        results.push(run.measure("lexicon alone", &mut lexicon)?.0);
+        results.push(run.measure("lexicon alone", &mut lexicon, None)?);
         if let Some(model) = &model {
             let mut per_key = PerKey::new(model.clone(), &options.primers)?;
-            results.push(
-                run.measure("model asked anew at every key", &mut per_key)?
-                    .0,
-            );
+            let name = "model asked anew at every key";
+            results.push(run.measure(name, &mut per_key, None)?);
         }
     }
     for command in &arguments.external {
         let mut external = External::start(command)?;
         let file = PathBuf::from(command.split(' ').next().unwrap_or_default());
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        results.push(run.measure(&name, &mut external)?.0);
+        results.push(run.measure(&name, &mut external, None)?);
     }
 
     let name = arguments.name.clone();
@@ -106,11 +101,13 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
     weights.unlisted = arguments.unlisted_weight.unwrap_or(weights.unlisted);
     let completer = Completer::new(model.clone(), lexicons, user, options);
     let mut engine = Engine::new(completer, arguments.user_model, arguments.typing.look_ahead);
-    let (mut measures, costs) = run.measure(&name, &mut engine)?;
+    let mut steps = model.as_ref().map(DecodeSteps::new).transpose()?;
+    let mut measures = run.measure(&name, &mut engine, steps.as_mut())?;
+    measures.latency = steps
+        .as_ref()
+        .map(|steps| Latency::of(&engine.costs(), steps));
+    drop(steps);
     measures.dirty_bytes = memory::dirty_bytes();
-    if let Some(model) = &model {
-        measures.latency = Some(Latency::of(&costs, decode_step(model)?));
-    }
     results.push(measures);
 
     if output.is_json() {
@@ -152,7 +149,8 @@ impl Run<'_> {
         &self,
         name: &str,
         predictor: &mut dyn Predictor,
-    ) -> Result<(Measures, Costs), Failure> {
+        mut steps: Option<&mut DecodeSteps>,
+    ) -> Result<Measures, Failure> {
         let bar = progress::bar(self.output, "typing", self.sentences.len());
         let mut counts = Counts::default();
         let settings = Settings {
@@ -161,45 +159,20 @@ impl Run<'_> {
         };
         for sentence in &self.sentences {
             type_sentence(sentence, self.field, &settings, predictor, &mut counts)?;
+            if let Some(steps) = steps.as_deref_mut() {
+                steps.tell(&predictor.costs().boundary)?;
+            }
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let costs = predictor.costs();
-        let measures = Measures::of(
+        Ok(Measures::of(
             name.to_owned(),
             self.text.clone(),
             self.sentences.len(),
             &counts,
-            &costs,
-        );
-        Ok((measures, costs))
+            &predictor.costs(),
+        ))
     }
-}
-
-/// Median time of one decode step behind as much text as a keyboard's model has before it.
-fn decode_step(model: &Arc<Model>) -> Result<Duration, Failure> {
-    const DEPTH: usize = 192;
-    const STEPS: usize = 48;
-    let text = "some words that stand before the cursor ".repeat(DEPTH);
-    let mut tokens = model.tokenizer().encode(&text, SpecialTokens::AsText)?;
-    tokens.truncate(DEPTH + STEPS);
-    let options = SessionOptions {
-        context: tokens.len() + 1,
-        precision: Some(nibble_keyboard::PRECISION),
-        ..SessionOptions::default()
-    };
-    let mut session = Session::new(model.clone(), options)?;
-    let mut times = Vec::with_capacity(STEPS);
-    for end in DEPTH..tokens.len() {
-        let start = Instant::now();
-        let text = tokens.get(..end).unwrap_or_default();
-        session.prefill(text, &CancelHandle::new())?;
-        times.push(start.elapsed());
-    }
-    // The first read all that came before.
-    let mut times = times.split_off(1);
-    times.sort_unstable();
-    Ok(times.get(times.len() / 2).copied().unwrap_or_default())
 }
 
 fn table(results: &[Measures]) -> Table {
