@@ -1,6 +1,6 @@
 //! The file under a user model: appended to, and replaced as a whole.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,28 @@ fn private() -> OpenOptions {
     options
 }
 
+/// Takes the lock of an open file, which goes when the file is closed; false where somebody else has it.
+/// The standard library has none on Android.
+#[cfg(unix)]
+fn try_lock(file: &File) -> std::io::Result<bool> {
+    use rustix::fs::{FlockOperation, flock};
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(unix))]
+fn try_lock(file: &File) -> std::io::Result<bool> {
+    use std::fs::TryLockError;
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 fn io_error(file: &Path) -> impl FnOnce(std::io::Error) -> UserModelError {
     move |source| UserModelError::Io {
         file: file.to_owned(),
@@ -59,12 +81,11 @@ impl Store {
             .append(true)
             .open(&lock_path)
             .map_err(io_error(&lock_path))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => UserModelError::InUse {
+        if !try_lock(&lock).map_err(io_error(&lock_path))? {
+            return Err(UserModelError::InUse {
                 file: path.to_owned(),
-            },
-            TryLockError::Error(source) => io_error(&lock_path)(source),
-        })?;
+            });
+        }
         let mut file = private()
             .read(true)
             .append(true)
