@@ -1,10 +1,15 @@
 """What the generated module does in Python, with the real model: smoke_test.py MODEL.gguf"""
 
 import json
+import os
 import pathlib
+import random
+import signal
+import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import nibble
@@ -70,6 +75,39 @@ class Threads(unittest.TestCase):
         generation.cancel_handle().cancel()
         thread.join()
         self.assertIsInstance(caught[0], nibble.NibbleError.Cancelled)
+
+
+# Learns a new word after the other, and names each that it was told is learned.
+LEARNER = """
+import itertools, sys, nibble
+user_model = nibble.UserModel.open(sys.argv[1])
+completer = nibble.Completer(None, [], user_model)
+for letters in itertools.product("abcdefghij", repeat=4):
+    word = sys.argv[2] + "".join(letters)
+    completer.commit("I said ", word)
+    print(word, flush=True)
+"""
+
+
+class Killed(unittest.TestCase):
+    def test_no_word_is_lost_that_was_learned(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "words")
+            learned = set()
+            for number in range(20):
+                command = [sys.executable, "-c", LEARNER, path, "qwrtyzxvkm"[number % 10] + "u"]
+                learner = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+                learned.add(learner.stdout.readline().strip())
+                time.sleep(random.random() / 50)
+                learner.send_signal(signal.SIGKILL)
+                learned.update(word for word in learner.stdout.read().split("\n")[:-1])
+                learner.wait()
+                learner.stdout.close()
+                user_model = nibble.UserModel.open(path)
+                found = {word.word for word in user_model.words("")}
+                user_model.release()
+                self.assertLessEqual(learned - {""}, found)
+            self.assertGreater(len(learned), 100)
 
 
 class Keyboard(unittest.TestCase):

@@ -44,7 +44,7 @@ suspend fun main(arguments: Array<String>) {
     times.sort()
 
     val options = GenerationOptions(maxTokens = TOKENS + 1, stopAtEndOfText = false)
-    repeat(3) { model.newSession().use { it.generate("Once upon a time", options).collect() } }
+    repeat(12) { model.newSession().use { it.generate("Once upon a time", options).collect() } }
     var began = 0L
     var elapsed = 0.0
     var inPasses = 0.0
