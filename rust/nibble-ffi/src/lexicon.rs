@@ -1,7 +1,6 @@
 //! Lexicons: the words of one language each.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use nibble_keyboard as keyboard;
@@ -40,8 +39,7 @@ impl Lexicon {
         Ok(Lexicon::of(lexicon))
     }
 
-    /// Reads `length` bytes from byte `offset` of an open descriptor, such as an asset of an Android package,
-    /// into memory. The descriptor stays the caller's; `name` stands for the file in errors.
+    /// Maps `length` bytes from byte `offset` of an open descriptor, such as an asset of an Android package. The descriptor stays the caller's; `name` stands for the file in errors.
     #[uniffi::constructor]
     pub fn open_descriptor(
         descriptor: i32,
@@ -67,10 +65,7 @@ impl Lexicon {
                 available,
             });
         }
-        // No longer than the file, so the memory is in proportion to it.
-        let mut bytes = vec![0; length as usize];
-        file.read_exact_at(&mut bytes, offset).map_err(failed)?;
-        let lexicon = keyboard::Lexicon::from_bytes(bytes)
+        let lexicon = keyboard::Lexicon::open_window(&file, offset, length, &name)
             .map_err(|error| NibbleError::lexicon(&name, error))?;
         Ok(Lexicon::of(lexicon))
     }

@@ -3,11 +3,12 @@
 #![allow(unsafe_code)]
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapOptions};
 
 /// Immutable bytes of a file; clones share them.
 #[derive(Clone)]
@@ -35,14 +36,27 @@ impl FileBytes {
     /// Maps the whole file at `path`. An empty file becomes empty bytes.
     pub(crate) fn map(path: &Path) -> std::io::Result<FileBytes> {
         let file = File::open(path)?;
-        if file.metadata()?.len() == 0 {
+        let length = file.metadata()?.len();
+        FileBytes::map_window(&file, 0, length)
+    }
+
+    /// Maps `length` bytes from byte `offset` of an open file, which may be closed afterwards. None become
+    /// empty bytes; a window that reaches beyond the end is an error of the kind `UnexpectedEof`.
+    pub(crate) fn map_window(file: &File, offset: u64, length: u64) -> std::io::Result<FileBytes> {
+        let available = file.metadata()?.len();
+        let end = offset.checked_add(length);
+        if end.is_none_or(|end| end > available) {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        if length == 0 {
             return Ok(FileBytes::from(Vec::new()));
         }
+        let length = usize::try_from(length).map_err(|_| ErrorKind::FileTooLarge)?;
         // SAFETY: the map is read-only and private to this type. Its bytes stay what they are as
         // long as nobody writes into or truncates the file in place: files of this crate are only
         // ever replaced by renaming a new one over them, which leaves the mapped one untouched;
         // the documentation of whoever maps states that requirement.
-        let map = unsafe { Mmap::map(&file)? };
+        let map = unsafe { MmapOptions::new().offset(offset).len(length).map(file)? };
         let range = 0..map.len();
         Ok(FileBytes {
             owner: Owner::Map(Arc::new(map)),
@@ -100,5 +114,13 @@ mod tests {
         assert!(FileBytes::map(file.path()).unwrap().as_ref().is_empty());
         std::fs::write(file.path(), b"words").unwrap();
         assert_eq!(FileBytes::map(file.path()).unwrap().as_ref(), b"words");
+
+        let window = |offset, length| FileBytes::map_window(file.as_file(), offset, length);
+        assert_eq!(window(1, 3).unwrap().as_ref(), b"ord");
+        assert!(window(5, 0).unwrap().as_ref().is_empty());
+        for (offset, length) in [(0, 6), (6, 0), (u64::MAX, 1)] {
+            let error = window(offset, length).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        }
     }
 }

@@ -13,6 +13,7 @@ mod mixture;
 mod spelling;
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -55,6 +56,26 @@ impl Lexicon {
         let path = path.as_ref();
         let bytes = FileBytes::map(path).map_err(|source| LexiconError::Io {
             file: path.to_owned(),
+            source,
+        })?;
+        Lexicon::from_file_bytes(bytes)
+    }
+
+    /// Maps the lexicon in `length` bytes from byte `offset` of an open file, such as an asset of an Android
+    /// package; `name` stands for the file in errors. As with [`open`](Self::open), nobody may change it.
+    ///
+    /// # Errors
+    /// [`LexiconError::Io`], of the kind `UnexpectedEof` where the file is shorter, or whatever is wrong with
+    /// the bytes.
+    pub fn open_window(
+        file: &File,
+        offset: u64,
+        length: u64,
+        name: impl AsRef<Path>,
+    ) -> Result<Lexicon, LexiconError> {
+        let bytes = FileBytes::map_window(file, offset, length);
+        let bytes = bytes.map_err(|source| LexiconError::Io {
+            file: name.as_ref().to_owned(),
             source,
         })?;
         Lexicon::from_file_bytes(bytes)

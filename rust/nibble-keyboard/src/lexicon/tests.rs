@@ -257,6 +257,18 @@ fn an_opened_file_is_the_same_lexicon() {
         Lexicon::open(file.path().with_extension("absent")),
         Err(LexiconError::Io { .. })
     ));
+
+    let bytes = file_of("fr", &[("été", 2), ("Paris", 1)]);
+    let length = bytes.len() as u64;
+    std::fs::write(file.path(), [&[7; 4099], &bytes[..], &[9; 10]].concat()).unwrap();
+    let window = |offset| Lexicon::open_window(file.as_file(), offset, length, "asset");
+    assert_eq!(window(4099).unwrap().canonical("paris").unwrap(), "Paris");
+    assert!(matches!(
+        window(4098),
+        Err(LexiconError::NotALexicon { .. })
+    ));
+    assert!(matches!(window(4110), Err(LexiconError::Io { .. })));
+
     std::fs::write(file.path(), "").unwrap();
     assert!(matches!(
         Lexicon::open(file.path()),
