@@ -1,0 +1,30 @@
+/// Counts keys against the characters that they made.
+public struct KeystrokeCount: Hashable, Sendable {
+    /// Keys pressed and suggestions tapped.
+    public private(set) var keys = 0
+    /// Characters that stand in the text.
+    public private(set) var characters = 0
+
+    /// Nothing yet.
+    public init() {}
+
+    /// The text changed by keys: each character that came or went is one.
+    public mutating func typed(from old: String, to new: String) {
+        let (old, new) = (Array(old), Array(new))
+        let start = zip(old, new).prefix { $0 == $1 }.count
+        let end = zip(old.dropFirst(start).reversed(), new.dropFirst(start).reversed()).prefix { $0 == $1 }.count
+        keys += old.count + new.count - 2 * (start + end)
+        characters = new.count
+    }
+
+    /// The text changed by one tap.
+    public mutating func accepted(_ text: String) {
+        keys += 1
+        characters = text.count
+    }
+
+    /// Part of the keystrokes that were saved, 1 − keys / characters; `nil` for an empty text.
+    public var saved: Double? {
+        characters > 0 ? 1 - Double(keys) / Double(characters) : nil
+    }
+}
