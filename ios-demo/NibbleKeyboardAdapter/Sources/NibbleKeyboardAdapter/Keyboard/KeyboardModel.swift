@@ -121,7 +121,8 @@ public final class KeyboardModel {
         }
     }
 
-    private var awaitsModel: Bool { (try? session.awaitsModel) ?? false }
+    /// Whether the model has something to say that was not heard yet.
+    var awaitsModel: Bool { (try? session.awaitsModel) ?? false }
 
     private func carryOut(at time: Duration, _ work: () throws -> [KeyboardAction]) throws {
         let text = try session.mirror

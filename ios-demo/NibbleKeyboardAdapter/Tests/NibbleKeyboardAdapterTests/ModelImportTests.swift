@@ -1,0 +1,153 @@
+import Foundation
+import Nibble
+import XCTest
+
+@testable import NibbleKeyboardAdapter
+
+final class ModelImportTests: XCTestCase {
+    /// Of the fixture.
+    private let sha256 = "1e89459967eaad9389803add44d11ecd138545fa90a815e73b8d87d4917ff66f"
+
+    /// Files that are in the folder of models.
+    private func files(_ container: SharedContainer) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: container.models.path).sorted()
+    }
+
+    func testAModelIsCopiedCheckedAndFound() async throws {
+        try await Places.withFolder { folder in
+            let container = SharedContainer(folder: folder)
+            let steps = Steps()
+            let installed = try await ModelImport(into: container).run(Places.phi3Tiny, sha256: sha256) {
+                steps.add($0)
+            }
+            XCTAssertEqual(try files(container), ["model-q4_0.gguf"])
+            XCTAssertEqual(try container.installedModels(), [installed])
+            XCTAssertEqual(
+                FileManager.default.contents(atPath: installed.url.path),
+                FileManager.default.contents(atPath: Places.phi3Tiny.path))
+            XCTAssertEqual(steps.all.first, .copying(done: installed.bytes, total: installed.bytes))
+            XCTAssertEqual(steps.all.last, .verifying(done: installed.bytes, total: installed.bytes))
+            _ = try await Model(contentsOf: installed.url)
+
+            await assertThrows(ModelImportError.alreadyInstalled(name: "model-q4_0.gguf")) {
+                _ = try await ModelImport(into: container).run(Places.phi3Tiny)
+            }
+            try container.remove(installed)
+            XCTAssertEqual(try container.installedModels(), [])
+        }
+    }
+
+    func testNothingIsLeftOfAFileThatIsNotWhole() async throws {
+        try await Places.withFolder { folder in
+            let container = SharedContainer(folder: folder.appendingPathComponent("group"))
+            let whole = try XCTUnwrap(FileManager.default.contents(atPath: Places.phi3Tiny.path))
+            let cut = folder.appendingPathComponent("cut.gguf")
+            try whole.prefix(whole.count / 2).write(to: cut)
+            do {
+                _ = try await ModelImport(into: container).run(cut)
+                XCTFail("it was imported")
+            } catch NibbleError.truncated {}
+            let foreign = folder.appendingPathComponent("letter.gguf")
+            try Data("Dear neighbours".utf8).write(to: foreign)
+            do {
+                _ = try await ModelImport(into: container).run(foreign)
+                XCTFail("it was imported")
+            } catch NibbleError.wrongFormat {}
+            var changed = whole
+            changed[whole.count - 1] ^= 1
+            let damaged = folder.appendingPathComponent("damaged.gguf")
+            try changed.write(to: damaged)
+            do {
+                _ = try await ModelImport(into: container).run(damaged, sha256: sha256)
+                XCTFail("it was imported")
+            } catch NibbleError.checksumMismatch {}
+            await assertThrows(ModelImportError.noModelName("letter.txt")) {
+                _ = try await ModelImport(into: container).run(folder.appendingPathComponent("letter.txt"))
+            }
+            XCTAssertEqual(try files(container), [])
+        }
+    }
+
+    func testWhereThereIsNoSpaceNothingIsWritten() async throws {
+        try await Places.withFolder { folder in
+            let container = SharedContainer(folder: folder)
+            let bytes = UInt64(try XCTUnwrap(FileManager.default.contents(atPath: Places.phi3Tiny.path)).count)
+            let available = ModelImport.reserve + bytes - 1
+            await assertThrows(
+                ModelImportError.noSpace(needed: ModelImport.reserve + bytes, available: available)
+            ) {
+                _ = try await ModelImport(into: container, freeSpace: { _ in available }).run(Places.phi3Tiny)
+            }
+            XCTAssertEqual(try files(container), [])
+            XCTAssertGreaterThan(try ModelImport.freeSpace(folder), 1 << 20)
+        }
+    }
+
+    func testACancelledImportLeavesNothing() async throws {
+        try await Places.withFolder { folder in
+            let container = SharedContainer(folder: folder)
+            let steps = Steps()
+            let task = Task {
+                try await ModelImport(into: container).run(Places.smolLM2) { step in
+                    steps.add(step)
+                    // In the middle of the copy.
+                    if steps.all.count == 3 { withUnsafeCurrentTask { $0?.cancel() } }
+                }
+            }
+            do {
+                _ = try await task.value
+                XCTFail("it was imported")
+            } catch is CancellationError {}
+            XCTAssertEqual(steps.all.count, 3)
+            XCTAssertEqual(try files(container), [])
+            // What a killed app left is in nobody's way.
+            let partial = container.models.appendingPathComponent("model-q4_0.gguf.partial")
+            try Data("half".utf8).write(to: partial)
+            XCTAssertEqual(try container.installedModels(), [])
+            _ = try await ModelImport(into: container).run(Places.phi3Tiny)
+            XCTAssertEqual(try files(container), ["model-q4_0.gguf"])
+        }
+    }
+
+    func testTheDeviceDecidesAboutLargeModels() async throws {
+        try await Places.withFolder { folder in
+            let container = SharedContainer(folder: folder)
+            XCTAssertNil(try container.model(named: nil, deviceMemory: 8 << 30))
+            try FileManager.default.createDirectory(at: container.models, withIntermediateDirectories: true)
+            for (name, bytes) in [("small", UInt64(90) << 20), ("middle", 300 << 20), ("large", 2300 << 20)] {
+                let file = container.models.appendingPathComponent("\(name).gguf")
+                _ = FileManager.default.createFile(atPath: file.path, contents: nil)
+                let handle = try FileHandle(forWritingTo: file)
+                // A file with a hole takes no space.
+                try handle.truncate(atOffset: bytes)
+                try handle.close()
+            }
+            func name(_ asked: String?, _ memory: UInt64) throws -> String? {
+                try container.model(named: asked, deviceMemory: memory)?.url.lastPathComponent
+            }
+            XCTAssertEqual(try name(nil, 4 << 30), "middle.gguf")
+            XCTAssertEqual(try name("small.gguf", 4 << 30), "small.gguf")
+            XCTAssertEqual(try name("large.gguf", 4 << 30), "middle.gguf")
+            XCTAssertEqual(try name("large.gguf", 7_900 << 20), "large.gguf")
+            XCTAssertEqual(try name("gone.gguf", 4 << 30), "middle.gguf")
+        }
+    }
+
+    /// Steps of progress, from any thread.
+    private final class Steps: @unchecked Sendable {
+        private let lock = NSLock()
+        private var steps: [ModelImport.Progress] = []
+
+        func add(_ step: ModelImport.Progress) { lock.withLock { steps.append(step) } }
+        var all: [ModelImport.Progress] { lock.withLock { steps } }
+    }
+
+    private func assertThrows(_ expected: ModelImportError, _ work: () async throws -> Void) async {
+        do {
+            try await work()
+            XCTFail("no error")
+        } catch {
+            XCTAssertEqual(error as? ModelImportError, expected)
+        }
+    }
+}
