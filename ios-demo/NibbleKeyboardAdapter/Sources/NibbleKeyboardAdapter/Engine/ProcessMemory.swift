@@ -1,5 +1,6 @@
 #if canImport(Darwin)
-    import Darwin
+    // Older SDKs do not say that `mach_task_self_` never changes.
+    @preconcurrency import Darwin
 #endif
 
 /// What this process takes of memory.

@@ -1,0 +1,101 @@
+import Nibble
+import NibbleKeyboardAdapter
+import SwiftUI
+
+/// The playground as SwiftUI follows it.
+@MainActor
+final class PlaygroundScreen: ObservableObject {
+    @Published private(set) var playground: Playground?
+    @Published var message: String?
+    private let app: AppModel
+
+    init(_ app: AppModel) {
+        self.app = app
+    }
+
+    func begin() async {
+        do {
+            let playground = Playground(engine: try await app.makeEngine())
+            playground.onChange = { [weak self] in self?.objectWillChange.send() }
+            self.playground = playground
+        } catch {
+            message = error.localizedDescription
+        }
+    }
+
+    /// The model's memory is given back while nobody looks.
+    func end() {
+        playground?.engine.close()
+        playground = nil
+    }
+
+    var text: Binding<String> {
+        Binding {
+            self.playground?.text ?? ""
+        } set: { text in
+            self.work { try await $0.type(text) }
+        }
+    }
+
+    func accept(_ suggestion: Suggestion) {
+        work { try await $0.accept(suggestion) }
+    }
+
+    private func work(_ work: @escaping @MainActor (Playground) async throws -> Void) {
+        guard let playground else { return }
+        Task {
+            do {
+                try await work(playground)
+            } catch {
+                message = error.localizedDescription
+            }
+        }
+    }
+}
+
+/// Type here, with any keyboard, and see what the engine does.
+struct PlaygroundView: View {
+    @StateObject var screen: PlaygroundScreen
+
+    var body: some View {
+        NavigationStack {
+            List {
+                Section("Text") {
+                    TextField("Type here", text: screen.text, axis: .vertical)
+                        .autocorrectionDisabled()
+                    ScrollView(.horizontal) {
+                        HStack {
+                            ForEach(screen.playground?.suggestions ?? [], id: \.self) { suggestion in
+                                Button(suggestion.text) { screen.accept(suggestion) }.buttonStyle(.bordered)
+                            }
+                        }
+                    }
+                }
+                if let playground = screen.playground {
+                    Section("Measured") {
+                        measure("Keystrokes saved", playground.count.saved?.formatted(.percent.precision(.fractionLength(1))))
+                        measure("Keys", playground.count.keys.formatted())
+                        if let stats = try? playground.engine.stats {
+                            measure("Passes of the model", stats.passes.formatted())
+                            measure("A pass, median", milliseconds(stats.passP50))
+                            measure("A suggestion, 95 %", milliseconds(stats.suggestP95))
+                        }
+                    }
+                    Button("Clear", role: .destructive) { playground.clear() }
+                }
+                if let message = screen.message { Text(message).foregroundStyle(.red) }
+            }
+            .navigationTitle("Try it")
+            .task { await screen.begin() }
+            .onDisappear { screen.end() }
+        }
+    }
+
+    private func measure(_ name: String, _ value: String?) -> some View {
+        LabeledContent(name, value: value ?? "–")
+    }
+
+    private func milliseconds(_ duration: Duration?) -> String? {
+        duration.map { "\(($0.timeInterval * 1000).formatted(.number.precision(.fractionLength(1)))) ms" }
+    }
+}
