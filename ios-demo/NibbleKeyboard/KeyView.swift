@@ -34,7 +34,7 @@ final class KeyView: UIView {
         image.contentMode = .center
         image.tintColor = KeyboardColors.text
         cap.addSubview(image)
-        isPressed = false
+        drawCap()
     }
 
     @available(*, unavailable)
@@ -43,14 +43,16 @@ final class KeyView: UIView {
     }
 
     var isPressed = false {
-        didSet {
-            let colour =
-                switch key.action {
-                case .character, .space: KeyboardColors.key
-                default: KeyboardColors.specialKey
-                }
-            cap.backgroundColor = isPressed ? KeyboardColors.pressedKey : colour
-        }
+        didSet { drawCap() }
+    }
+
+    private func drawCap() {
+        let colour =
+            switch key.action {
+            case .character, .space: KeyboardColors.key
+            default: KeyboardColors.specialKey
+            }
+        cap.backgroundColor = isPressed ? KeyboardColors.pressedKey : colour
     }
 
     func show(_ shift: ShiftState, returnKey: TextInputTraits.ReturnKey) {

@@ -12,6 +12,8 @@ final class TypingTests: XCTestCase, @unchecked Sendable {
         let document: FakeTextDocument
         private let layout: KeyboardLayout
         private(set) var time = Duration.zero
+        /// Between two keys.
+        var interval = Duration.milliseconds(120)
         private(set) var keys = 0
         private(set) var accepted = 0
         private(set) var undone = 0
@@ -33,7 +35,7 @@ final class TypingTests: XCTestCase, @unchecked Sendable {
 
         /// Touches the centre of the key that does this.
         func touch(_ action: KeyboardKey.Action) throws {
-            pass(.milliseconds(120))
+            pass(interval)
             let plane = try plane()
             let frame = try XCTUnwrap(plane.keys.first { $0.action == action }, "\(action) on \(plane.page)").frame
             let centre = CGPoint(x: frame.midX, y: frame.midY)
@@ -87,7 +89,7 @@ final class TypingTests: XCTestCase, @unchecked Sendable {
                     if accepting, word.count > typed[start...].count,
                         let slot = keyboard.strip.slots.first(where: { $0.text == word })
                     {
-                        pass(.milliseconds(120))
+                        pass(interval)
                         keyboard.tap(slot, at: time)
                         keys += 1
                         accepted += 1
@@ -141,6 +143,21 @@ final class TypingTests: XCTestCase, @unchecked Sendable {
             try await fingers.type(Self.paragraph, accepting: false)
             XCTAssertEqual(fingers.document.state.before, Self.paragraph, layout)
         }
+    }
+
+    /// Faster than a field settles: no key is lost, and none waits for the field or the model.
+    @MainActor
+    func testTwentyKeysASecondLoseNothing() async throws {
+        let engine = try TypingEngine(
+            model: try await Model(contentsOf: Places.smolLM2), lexicons: [try lexicon()])
+        let fingers = try Fingers(engine, document: FakeTextDocument())
+        fingers.interval = .milliseconds(50)
+        for sentence in [Self.paragraph, " " + Self.paragraph] {
+            for character in sentence { try fingers.type(character) }
+        }
+        XCTAssertEqual(fingers.document.state.before, Self.paragraph + " " + Self.paragraph)
+        fingers.pass(.seconds(3))
+        XCTAssertTrue(fingers.errors.isEmpty, "\(fingers.errors)")
     }
 
     @MainActor
