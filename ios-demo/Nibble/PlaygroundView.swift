@@ -73,7 +73,8 @@ struct PlaygroundView: View {
                 }
                 if let playground = screen.playground {
                     Section("Measured") {
-                        measure("Keystrokes saved", playground.count.saved?.formatted(.percent.precision(.fractionLength(1))))
+                        let saved = playground.count.saved?.formatted(.percent.precision(.fractionLength(1)))
+                        measure("Keystrokes saved", saved)
                         measure("Keys", playground.count.keys.formatted())
                         if let stats = try? playground.engine.stats {
                             measure("Passes of the model", stats.passes.formatted())

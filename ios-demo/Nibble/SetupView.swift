@@ -15,8 +15,8 @@ struct SetupView: View {
                     }
                 }
                 Section("Privacy") {
-                    Text("Nibble does not ask for Full Access. The keyboard has no network, and what you type stays in it.")
-                    Text("Words that you type are learned on this device, in the keyboard's own folder. Passwords are not.")
+                    Text("Nibble does not ask for Full Access. The keyboard has no network: what you type stays in it.")
+                    Text("Words that you type are learned in the keyboard's own folder. Passwords are not.")
                     Text("Without Full Access a keyboard cannot make sounds or vibrate.")
                 }
             }

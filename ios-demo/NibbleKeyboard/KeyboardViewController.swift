@@ -32,7 +32,7 @@ final class KeyboardViewController: UIInputViewController, KeysViewDelegate {
         view.backgroundColor = KeyboardColors.background
         height.priority = UILayoutPriority(999)
         height.isActive = true
-        [strip, keys, emoji].forEach(view.addSubview)
+        for part in [strip, keys, emoji] { view.addSubview(part) }
         keys.delegate = self
         strip.onTap = { [weak self] slot in self?.change { $0.tap(slot, at: $1) } }
         strip.onGhost = { [weak self] in self?.change { $0.acceptGhost(.all, at: $1) } }

@@ -41,7 +41,7 @@ final class KeysView: UIView {
 
     @available(*, unavailable)
     required init?(coder: NSCoder) {
-        fatalError("made in code alone")
+        nil
     }
 
     /// Draws a page; `nextKeyboard` is the system's button for the key of that name.
@@ -56,7 +56,7 @@ final class KeysView: UIView {
             views = plane.keys.map { key in
                 KeyView(key) { [weak self] in self?.delegate?.press(key, at: nil) }
             }
-            views.forEach(addSubview)
+            for view in views { addSubview(view) }
             nextKeyboard.removeFromSuperview()
             if let view = views.first(where: { $0.key.action == .nextKeyboard }) {
                 // The system's own list of keyboards needs the touches themselves.

@@ -5,8 +5,8 @@
 
 /// What this process takes of memory.
 public enum ProcessMemory {
-    /// Bytes that count against the limit of an extension, `phys_footprint`: dirty and compressed memory. Files that are
-    /// mapped and only read do not count. `nil` elsewhere than on Apple's systems.
+    /// Bytes that count against the limit of an extension, `phys_footprint`: dirty and compressed memory. Files that
+    /// are mapped and only read do not count. `nil` elsewhere than on Apple's systems.
     public static func footprint() -> UInt64? {
         #if canImport(Darwin)
             var info = task_vm_info_data_t()
