@@ -1,0 +1,6 @@
+package dev.nibble.keyboard
+
+import android.app.Application
+
+/** The app. */
+open class NibbleApplication : Application()

@@ -1,0 +1,4 @@
+package dev.nibble.keyboard
+
+/** The app as the tests run it. */
+class TestApplication : NibbleApplication()
