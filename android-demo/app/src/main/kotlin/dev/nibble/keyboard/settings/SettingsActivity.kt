@@ -1,0 +1,6 @@
+package dev.nibble.keyboard.settings
+
+import android.app.Activity
+
+/** The app's settings. */
+class SettingsActivity : Activity()

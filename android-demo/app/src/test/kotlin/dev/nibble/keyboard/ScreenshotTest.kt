@@ -1,0 +1,122 @@
+package dev.nibble.keyboard
+
+import android.graphics.Bitmap
+import android.graphics.Canvas
+import android.view.MotionEvent
+import android.view.View
+import dev.nibble.KeyAction
+import dev.nibble.LayoutPage
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.annotation.Config
+import org.robolectric.annotation.GraphicsMode
+import java.io.File
+import kotlin.test.assertEquals
+import kotlin.test.assertTrue
+
+/** Pictures of the whole keyboard, for people to look at. Each is taken in a state that is checked first. */
+@RunWith(RobolectricTestRunner::class)
+@Config(qualifiers = "w411dp-h731dp-420dpi")
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
+class ScreenshotTest {
+    private fun picture(name: String, view: View) {
+        val bitmap = Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888)
+        view.draw(Canvas(bitmap))
+        val colours = HashSet<Int>()
+        for (y in 0 until bitmap.height step 7) for (x in 0 until bitmap.width step 7) colours += bitmap.getPixel(x, y)
+        assertTrue(colours.size > 8, "$name has ${colours.size} colours")
+        val half = Bitmap.createScaledBitmap(bitmap, bitmap.width / 2, bitmap.height / 2, true)
+        val folder = File(System.getProperty("nibble.screenshots")).apply { mkdirs() }
+        folder.resolve("$name.png").outputStream().use { half.compress(Bitmap.CompressFormat.PNG, 100, it) }
+    }
+
+    private fun Typist.picture(name: String) = picture(name, activity.window.decorView)
+
+    @Test
+    fun light() = Typist().use { typist ->
+        typist.edit.textSize = 22f
+        typist.type("Let me know if you ar")
+        typist.awaitModel()
+        assertTrue(typist.slots().size == 3)
+        typist.picture("keyboard-light")
+    }
+
+    @Test
+    @Config(qualifiers = "w411dp-h731dp-night-420dpi")
+    fun dark() = Typist().use { typist ->
+        typist.edit.textSize = 22f
+        typist.type("Let me know if you ar")
+        typist.awaitModel()
+        typist.picture("keyboard-dark")
+    }
+
+    @Test
+    fun `a correction is pending`() = Typist().use { typist ->
+        typist.edit.textSize = 22f
+        typist.type("I will be there tomorow")
+        typist.awaitModel()
+        assertEquals("tomorow", typist.slots().first().text)
+        assertEquals(1, typist.view.strip.highlighted)
+        typist.picture("correction-pending")
+        typist.type(" ")
+        assertEquals("I will be there tomorrow ", typist.text)
+        typist.backspace()
+        assertEquals("I will be there tomorow ", typist.text.trimEnd() + " ")
+    }
+
+    @Test
+    fun `ghost text is accepted by a swipe on the space bar`() = Typist().use { typist ->
+        typist.edit.textSize = 22f
+        typist.type("Please let me know if you have any ques")
+        typist.awaitModel()
+        typist.pass(500)
+        typist.await("ghost text") { typist.view.ghost.isNotEmpty() }
+        typist.picture("ghost-text")
+        val (before, ghost) = typist.text to typist.view.ghost
+        val space = typist.key(KeyAction.Character(" ")).bounds
+        typist.touch(MotionEvent.ACTION_DOWN, space.left + 20, space.centerY())
+        typist.touch(MotionEvent.ACTION_MOVE, space.centerX(), space.centerY())
+        typist.touch(MotionEvent.ACTION_UP, space.right - 20, space.centerY())
+        typist.settle()
+        assertEquals((before + ghost).trimEnd(), typist.text.trimEnd())
+    }
+
+    @Test
+    fun `accents open above a held key`() = Typist().use { typist ->
+        typist.edit.textSize = 22f
+        typist.type("Caf")
+        val key = typist.key(KeyAction.Character("e")).bounds
+        typist.touch(MotionEvent.ACTION_DOWN, key.centerX(), key.centerY())
+        typist.pass(500)
+        typist.picture("accents")
+        typist.touch(MotionEvent.ACTION_UP, key.centerX(), key.centerY())
+        typist.settle()
+        assertEquals("Café", typist.text)
+    }
+
+    @Test
+    fun emoji() = Typist().use { typist ->
+        typist.edit.textSize = 22f
+        typist.type("Happy birthday")
+        typist.awaitModel()
+        typist.touch(typist.view.targets.first())
+        assertTrue(typist.view.keyTarget(KeyAction.ShowPage(LayoutPage.LETTERS)) != null)
+        typist.picture("emoji")
+    }
+
+    @Test
+    @Config(qualifiers = "w731dp-h411dp-land-420dpi")
+    fun landscape() = Typist().use { typist ->
+        typist.edit.textSize = 22f
+        typist.type("See you ")
+        typist.awaitModel()
+        typist.picture("landscape")
+    }
+
+    @Test
+    fun symbols() = Typist().use { typist ->
+        typist.touch(typist.key(KeyAction.ShowPage(LayoutPage.SYMBOLS)))
+        typist.picture("symbols")
+    }
+}
