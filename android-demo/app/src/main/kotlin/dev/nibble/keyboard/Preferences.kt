@@ -49,14 +49,6 @@ class Preferences(context: Context) {
         get() = stored.getString("model", null)
         set(value) = stored.edit().putString("model", value).apply()
 
-    /** Characters that stand in fields, and keys that it took. */
-    var characters: Long
-        get() = stored.getLong("characters", 0)
-        set(value) = stored.edit().putLong("characters", value).apply()
-    var keys: Long
-        get() = stored.getLong("keys", 0)
-        set(value) = stored.edit().putLong("keys", value).apply()
-
     /** What a controller is told. */
     val keyboardSettings
         get() = KeyboardSettings(

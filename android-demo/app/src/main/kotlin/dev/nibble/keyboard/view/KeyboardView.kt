@@ -204,8 +204,9 @@ class KeyboardView(context: Context, private val onEvent: (Event) -> Unit) : Vie
         val cell = maxOf(dp(40f), min(target.bounds.width(), dp(48f)))
         val all = cell * count
         val left = (target.bounds.centerX() - cell / 2).coerceIn(dp(4f), maxOf(dp(4f), width - all - dp(4f)))
-        val bottom = target.bounds.top - dp(4f)
-        return RectF(left, bottom - dp(52f), left + all, bottom)
+        // Within the view: above the uppermost keys there is only the strip.
+        val top = maxOf(dp(1f), target.bounds.top - dp(52f))
+        return RectF(left, top, left + all, top + dp(48f))
     }
 
     private fun accentAt(target: KeyTarget, count: Int, x: Float): Int {

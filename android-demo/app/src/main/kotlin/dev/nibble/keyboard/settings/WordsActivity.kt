@@ -1,0 +1,110 @@
+package dev.nibble.keyboard.settings
+
+import android.app.Activity
+import android.app.AlertDialog
+import android.content.Intent
+import android.net.Uri
+import android.os.Bundle
+import android.text.Editable
+import android.text.TextWatcher
+import android.widget.ArrayAdapter
+import android.widget.EditText
+import android.widget.LinearLayout
+import android.widget.ListView
+import android.widget.TextView
+import android.widget.Toast
+import dev.nibble.NibbleException
+import dev.nibble.UserModel
+import dev.nibble.UserWord
+import dev.nibble.keyboard.NibbleApplication
+import dev.nibble.keyboard.R
+import kotlinx.coroutines.runBlocking
+
+/** What the keyboard has learned: to be searched, removed, exported, imported and erased. */
+class WordsActivity : Activity() {
+    private lateinit var search: EditText
+    private lateinit var count: TextView
+    private lateinit var list: ListView
+    private var words: UserModel? = null
+    private var shown: List<UserWord> = emptyList()
+
+    override fun onCreate(state: Bundle?) {
+        super.onCreate(state)
+        setTitle(R.string.words_title)
+        val rows = Rows(this)
+        search = rows.add(EditText(this).apply { setHint(R.string.words_search) })
+        search.addTextChangedListener(
+            object : TextWatcher {
+                override fun beforeTextChanged(text: CharSequence, start: Int, count: Int, after: Int) = Unit
+                override fun onTextChanged(text: CharSequence, start: Int, before: Int, count: Int) = Unit
+                override fun afterTextChanged(text: Editable) = show()
+            },
+        )
+        rows.button(getText(R.string.words_export)) { pick(Intent.ACTION_CREATE_DOCUMENT, EXPORT) }
+        rows.button(getText(R.string.words_import)) { pick(Intent.ACTION_OPEN_DOCUMENT, IMPORT) }
+        rows.button(getText(R.string.words_erase)) { confirm(getString(R.string.words_erase_all)) { it.erase() } }
+        count = rows.text("")
+        list = ListView(this)
+        list.setOnItemClickListener { _, _, position, _ ->
+            val word = shown[position].word
+            confirm(getString(R.string.words_remove, word)) { it.remove(word) }
+        }
+        setContentView(
+            LinearLayout(this).apply {
+                orientation = LinearLayout.VERTICAL
+                addView(rows.view)
+                addView(list, LinearLayout.LayoutParams(LinearLayout.LayoutParams.MATCH_PARENT, 0, 1f))
+            },
+        )
+        (application as NibbleApplication).withLocal {
+            words = it.words
+            show()
+        }
+    }
+
+    private fun show() {
+        val known = words ?: return
+        shown = known.words(search.text.toString())
+        count.text = getString(R.string.words_count, shown.size)
+        val lines = shown.map { getString(R.string.words_used, it.word, it.uses) }
+        list.adapter = ArrayAdapter(this, android.R.layout.simple_list_item_1, lines)
+    }
+
+    private fun confirm(question: String, change: suspend (UserModel) -> Unit) {
+        AlertDialog.Builder(this).setMessage(question).setNegativeButton(R.string.cancel, null)
+            .setPositiveButton(R.string.words_forget) { _, _ ->
+                words?.let { runBlocking { change(it) } }
+                show()
+            }.show()
+    }
+
+    private fun pick(action: String, code: Int) {
+        val intent = Intent(action).addCategory(Intent.CATEGORY_OPENABLE).setType("text/plain")
+        startActivityForResult(intent.putExtra(Intent.EXTRA_TITLE, "nibble-words.txt"), code)
+    }
+
+    override fun onActivityResult(code: Int, result: Int, data: Intent?) {
+        val (known, file) = (words ?: return) to (data?.data ?: return)
+        if (result != RESULT_OK) return
+        if (code == EXPORT) export(known, file) else import(known, file)
+        show()
+    }
+
+    private fun export(known: UserModel, file: Uri) {
+        contentResolver.openOutputStream(file)?.use { it.write(known.exportText().toByteArray()) }
+    }
+
+    private fun import(known: UserModel, file: Uri) {
+        val text = contentResolver.openInputStream(file)?.use { it.readBytes().decodeToString() } ?: return
+        try {
+            runBlocking { known.importText(text) }
+        } catch (_: NibbleException) {
+            Toast.makeText(this, R.string.words_failed, Toast.LENGTH_LONG).show()
+        }
+    }
+
+    private companion object {
+        const val EXPORT = 1
+        const val IMPORT = 2
+    }
+}
