@@ -72,13 +72,17 @@ open class NibbleApplication : Application() {
         }
     }
 
-    /** Gives the engine of this process up: settings that it was made with have changed. */
+    /** Makes the engine of this process anew: settings that it was made with have changed. */
     fun reload() {
         background.execute {
             local?.engine?.close()
             local = null
         }
+        withLocal { onReload?.invoke() }
     }
+
+    /** Told when [reload] is done. */
+    var onReload: (() -> Unit)? = null
 
     companion object {
         /** Where the package has its model. */

@@ -54,6 +54,7 @@ class NibbleKeyboard : InputMethodService(), KeyboardScreen {
         )
         shell = KeyboardShell(editor, this, suggester, SystemClock::uptimeMillis)
         connectLocal()
+        app.onReload = ::connectLocal
     }
 
     private var words: UserModel? = null
@@ -74,6 +75,7 @@ class NibbleKeyboard : InputMethodService(), KeyboardScreen {
         handler.removeCallbacks(idle)
         handler.removeCallbacks(foresee)
         isDestroyed = true
+        app.onReload = null
         suggester.close()
         shell.close()
     }
@@ -106,8 +108,6 @@ class NibbleKeyboard : InputMethodService(), KeyboardScreen {
 
     override fun onStartInput(attribute: EditorInfo, restarting: Boolean) {
         super.onStartInput(attribute, restarting)
-        // The engine of this process may have been given up by the settings.
-        connectLocal()
         shell.focus(attribute, currentInputConnection, app.preferences.keyboardSettings)
         view?.let(::applySettings)
     }

@@ -45,7 +45,7 @@ class TieredSuggester(
             field = value
             if (value == null) return
             focus?.let { tellLocal(it) }
-            request?.let { onAnswer(value.answer(it)) }
+            request?.let { answerHere(it) }
         }
 
     init {
@@ -57,7 +57,17 @@ class TieredSuggester(
         isFresh = false
         askedAt = System.nanoTime()
         send(ToEngine.Ask(request, showsGhost))
-        local?.let { onAnswer(it.answer(request)) }
+        answerHere(request)
+    }
+
+    private fun answerHere(request: EngineRequest) {
+        val answer = try {
+            local?.answer(request)
+        } catch (_: NibbleException) {
+            // It was given up, because settings changed, and comes again.
+            null
+        }
+        answer?.let(onAnswer)
     }
 
     override fun tell(notice: EngineNotice) {
@@ -90,7 +100,12 @@ class TieredSuggester(
 
     /** The user's words were changed elsewhere than by typing. */
     fun wordsChanged() {
-        teach()?.let { send(ToEngine.Teach(it)) }
+        val words = try {
+            teach()
+        } catch (_: NibbleException) {
+            null
+        }
+        words?.let { send(ToEngine.Teach(it)) }
     }
 
     override fun connected() = post {

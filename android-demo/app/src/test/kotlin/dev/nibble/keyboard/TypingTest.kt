@@ -3,6 +3,8 @@ package dev.nibble.keyboard
 import android.graphics.Bitmap
 import android.graphics.Canvas
 import android.text.InputType
+import android.view.MotionEvent
+import android.view.accessibility.AccessibilityNodeInfo
 import dev.nibble.KeyAction
 import dev.nibble.LayoutPage
 import dev.nibble.SuggestionKind
@@ -180,6 +182,95 @@ class TypingTest {
             val seconds = (System.nanoTime() - begin) / 1e9
             println("1200 keys in %.1f s".format(seconds))
             assertEquals(text, typist.text.replaceFirstChar { it.lowercase() })
+        }
+    }
+
+    @Test
+    fun `settings that change while typing lose nothing`() {
+        Typist().use { typist ->
+            typist.type("Hello wo")
+            typist.app.reload()
+            typist.type("rld an")
+            val before = typist.keyboard.suggester.local
+            typist.await("new engine") { typist.keyboard.suggester.local !== before || typist.slots().isNotEmpty() }
+            typist.type("d all")
+            assertEquals("Hello world and all", typist.text)
+            assertTrue(typist.slots().isNotEmpty())
+        }
+    }
+
+    @Test
+    fun `words are learned, kept and suggested by both engines`() {
+        Typist().use { typist ->
+            repeat(3) {
+                typist.type("Hello Zimbowski, ")
+                typist.clear()
+            }
+            typist.type("Hello Zimb")
+            assertTrue(typist.slots().any { it.text == "Zimbowski" }, "${typist.slots()}")
+            typist.awaitModel()
+            assertTrue(typist.slots().any { it.text == "Zimbowski" }, "${typist.slots()}")
+        }
+    }
+
+    @Test
+    fun `a screen reader finds every key, large enough, and presses it`() {
+        Typist().use { typist ->
+            // Without taps a short word is soon taken for another.
+            typist.app.preferences.correction = CorrectionStrength.OFF
+            typist.startInput()
+            val nodes = typist.view.accessibilityNodeProvider
+            val targets = typist.view.targets
+            val names = targets.indices.map { "${checkNotNull(nodes.createAccessibilityNodeInfo(it)).contentDescription}" }
+            assertTrue(names.all { it.isNotBlank() }, "$names")
+            assertTrue(names.containsAll(listOf("Q", "Space", "Delete", "Shift", "Enter", "Emoji")), "$names")
+            val density = typist.activity.resources.displayMetrics.density
+            // Ten letters share the width of a phone; no keyboard has them wider.
+            assertTrue(targets.all { it.bounds.height() >= 47.9 * density && it.bounds.width() >= 41 * density })
+            for (name in listOf("H", "i", "Space")) {
+                val current = typist.view.targets.indices.map { "${nodes.createAccessibilityNodeInfo(it)?.contentDescription}" }
+                nodes.performAction(current.indexOf(name), AccessibilityNodeInfo.ACTION_CLICK, null)
+                typist.settle()
+            }
+            assertEquals("Hi ", typist.text)
+        }
+    }
+
+    @Test
+    fun `the space bar moves the cursor, and a held backspace repeats`() {
+        Typist().use { typist ->
+            typist.type("One two")
+            val space = typist.key(KeyAction.Character(" ")).bounds
+            typist.touch(MotionEvent.ACTION_DOWN, space.centerX(), space.centerY())
+            typist.touch(MotionEvent.ACTION_MOVE, space.centerX() - 40 * typist.activity.resources.displayMetrics.density, space.centerY())
+            typist.touch(MotionEvent.ACTION_UP, space.centerX() - 40 * typist.activity.resources.displayMetrics.density, space.centerY())
+            typist.settle()
+            assertEquals(4, typist.edit.selectionStart)
+            typist.edit.setSelection(7)
+            typist.settle()
+            val key = typist.key(KeyAction.Backspace).bounds
+            typist.touch(MotionEvent.ACTION_DOWN, key.centerX(), key.centerY())
+            typist.settle()
+            typist.pass(400)
+            typist.settle()
+            typist.pass(50)
+            typist.settle()
+            typist.touch(MotionEvent.ACTION_UP, key.centerX(), key.centerY())
+            typist.settle()
+            typist.pass(500)
+            assertEquals("One ", typist.text)
+        }
+    }
+
+    @Test
+    @Config(sdk = [26, 35])
+    fun `other versions of Android`() {
+        Typist().use { typist ->
+            typist.type("I will be there tomorow")
+            typist.awaitModel()
+            typist.type(" at ")
+            assertEquals("I will be there tomorrow at ", typist.text)
+            typist.view.draw(Canvas(Bitmap.createBitmap(typist.view.width, typist.view.height, Bitmap.Config.ARGB_8888)))
         }
     }
 }

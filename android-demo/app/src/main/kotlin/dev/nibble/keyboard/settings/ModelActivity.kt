@@ -32,7 +32,6 @@ class ModelActivity : Activity() {
 
     private fun show() {
         val rows = Rows(this)
-        rows.title(R.string.model_title)
         val chosen = app.preferences.model?.let(models::find)
         rows.text(
             when {
