@@ -13,7 +13,6 @@ import dev.nibble.LayoutPage
 import dev.nibble.ShiftState
 import dev.nibble.Strip
 import dev.nibble.Suggestion
-import dev.nibble.SuggestionKind
 import dev.nibble.Suggestions
 import dev.nibble.Tap
 import org.json.JSONArray

@@ -49,7 +49,7 @@ class Typist(inputType: Int = MESSAGE, imeOptions: Int = 0, engineDelay: Long = 
     fun startInput() {
         val info = EditorInfo()
         val connection = checkNotNull(edit.onCreateInputConnection(info))
-        // What the view itself would say about its text.
+        // The view leaves this to the system.
         info.packageName = activity.packageName
         keyboard.onCreateInputMethodInterface().startInput(connection, info)
         reported = selection()
