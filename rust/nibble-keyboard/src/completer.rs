@@ -809,6 +809,7 @@ impl Completer {
                     taps: question.taps,
                     is_sentence_start: question.position.begins_sentence,
                     prior: &|word| scorer.probability_of(word).max(f32::MIN_POSITIVE).ln(),
+                    knows_context: lookup.distribution.is_some(),
                     is_protected: &|word| user.is_some_and(|user| user.is_protected(word)),
                 },
                 &self.lexicons,

@@ -67,6 +67,8 @@ pub struct Request<'a> {
     /// Natural logarithm of the probability of a word (in its usual spelling) at this place of the
     /// text. It is asked for words of the lexicons only.
     pub prior: &'a dyn Fn(&str) -> f32,
+    /// Whether `prior` knows the text before the word, and not only how frequent words are.
+    pub knows_context: bool,
     /// Whether the word begins a sentence, so that its capital says nothing.
     pub is_sentence_start: bool,
     /// Whether a word is not to be touched: the user has taught it, or has undone its correction.
@@ -83,6 +85,9 @@ pub struct Corrector {
 const MAX_LETTERS: usize = 32;
 /// Log odds against a letter that stands alone, at least: it may be an initial, an item of a list or a variable.
 const SINGLE_LETTER: f32 = 4.0;
+/// Log odds against a known word of two letters, at least, where only frequencies are known: nearly every other one is
+/// a slip away from it, and the frequent ones would take its place everywhere.
+const TWO_LETTERS: f32 = 5.0;
 /// Words in capitals are corrected from this length on.
 const SHOUTED_FROM: usize = 5;
 /// Words from this length on may have two slips.
@@ -195,6 +200,7 @@ impl Corrector {
 
         let threshold = match letters.len() {
             1 => self.thresholds.known.max(SINGLE_LETTER),
+            2 if is_known && !request.knows_context => self.thresholds.known.max(TWO_LETTERS),
             _ if is_known => self.thresholds.known,
             ..4 => self.thresholds.unknown_short,
             _ => self.thresholds.unknown,

@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -73,6 +73,7 @@ fn ask(lexicons: &Lexicons, layout: &str, typed: &Typed<'_>) -> Vec<Correction> 
         taps: typed.taps,
         prior: &prior,
         is_sentence_start: typed.is_sentence_start,
+        knows_context: false,
         is_protected: &|_| typed.is_protected,
     };
     let corrector = Corrector::new(&Layout::builtin(layout).unwrap());
@@ -166,6 +167,7 @@ fn known_words_stay_unless_the_odds_are_overwhelming() {
             taps: None,
             prior,
             is_sentence_start: false,
+            knows_context: false,
             is_protected: &|_| false,
         };
         corrector
@@ -325,6 +327,7 @@ fn the_prior_is_asked_about_words_of_the_lexicon_only() {
         typed: "ofthw",
         taps: None,
         prior: &prior,
+        knows_context: false,
         is_sentence_start: true,
         is_protected: &|_| false,
     };
@@ -399,4 +402,36 @@ proptest! {
         prop_assert!(found.iter().skip(1).all(|correction| !correction.automatic));
         prop_assert!(found.iter().all(|correction| correction.word != word));
     }
+}
+
+#[test]
+fn a_word_of_two_letters_stays_where_only_frequencies_speak_against_it() {
+    let words = [("I", 12_000_000), ("he", 6_000_000), ("hi", 1_500)];
+    let lexicons = Lexicons::new(vec![lexicon("en", &words)]);
+    let weights = lexicons.weights(&[]);
+    let unlikely = Cell::new(-10.0);
+    let prior = |word: &str| if word == "hi" { unlikely.get() } else { -2.0 };
+    let corrector = Corrector::new(&Layout::builtin("qwerty").unwrap());
+    let is_changed = |typed, knows_context| {
+        let request = Request {
+            typed,
+            taps: None,
+            prior: &prior,
+            knows_context,
+            is_sentence_start: false,
+            is_protected: &|_| false,
+        };
+        let found = corrector.correct(&request, &lexicons, &weights);
+        found.first().is_some_and(|first| first.automatic)
+    };
+    let changed = |knows_context| {
+        (2..40).find(|&odds| {
+            unlikely.set(-2.0 - odds as f32);
+            is_changed("hi", knows_context)
+        })
+    };
+    let (alone, in_context) = (changed(false).unwrap(), changed(true).unwrap());
+    assert!(alone > in_context + 1, "{alone} {in_context}");
+    // A slip is mended all the same.
+    assert!(is_changed("hw", false));
 }

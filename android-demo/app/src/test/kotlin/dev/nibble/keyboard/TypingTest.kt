@@ -216,9 +216,6 @@ class TypingTest {
     @Test
     fun `a screen reader finds every key, large enough, and presses it`() {
         Typist().use { typist ->
-            // Without taps a short word is soon taken for another.
-            typist.app.preferences.correction = CorrectionStrength.OFF
-            typist.startInput()
             val nodes = typist.view.accessibilityNodeProvider
             val targets = typist.view.targets
             val names = targets.indices.map { "${checkNotNull(nodes.createAccessibilityNodeInfo(it)).contentDescription}" }
