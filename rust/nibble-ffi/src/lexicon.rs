@@ -39,7 +39,8 @@ impl Lexicon {
         Ok(Lexicon::of(lexicon))
     }
 
-    /// Maps `length` bytes from byte `offset` of an open descriptor, such as an asset of an Android package. The descriptor stays the caller's; `name` stands for the file in errors.
+    /// Maps `length` bytes from byte `offset` of an open descriptor, such as an asset of an Android package. The
+    /// descriptor stays the caller's; `name` stands for the file in errors.
     #[uniffi::constructor]
     pub fn open_descriptor(
         descriptor: i32,

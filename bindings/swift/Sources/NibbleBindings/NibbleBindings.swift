@@ -2226,7 +2226,8 @@ public static func `open`(path: String)throws  -> Lexicon  {
 }
     
     /**
-     * Maps `length` bytes from byte `offset` of an open descriptor, such as an asset of an Android package. The descriptor stays the caller's; `name` stands for the file in errors.
+     * Maps `length` bytes from byte `offset` of an open descriptor, such as an asset of an Android package. The
+     * descriptor stays the caller's; `name` stands for the file in errors.
      */
 public static func openDescriptor(descriptor: Int32, offset: UInt64, length: UInt64, name: String)throws  -> Lexicon  {
     return try  FfiConverterTypeLexicon_lift(try rustCallWithError(FfiConverterTypeNibbleError_lift) {
@@ -11109,7 +11110,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_nibble_ffi_checksum_constructor_lexicon_open() != 9203) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_nibble_ffi_checksum_constructor_lexicon_open_descriptor() != 56018) {
+    if (uniffi_nibble_ffi_checksum_constructor_lexicon_open_descriptor() != 43350) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nibble_ffi_checksum_constructor_logs_new() != 28935) {

@@ -64,7 +64,7 @@ final class AppTests: XCTestCase, @unchecked Sendable {
     func testThePlaygroundShowsWhatTheModelSaves() async throws {
         let engine = try TypingEngine(
             model: try await Model(contentsOf: Places.smolLM2),
-            lexicons: [try Lexicon(contentsOf: Places.lexicons.appendingPathComponent("en.lex"))])
+            lexicons: [try Lexicon(contentsOf: Places.englishLexicon)])
         try await engine.waitUntilIdle()
         let playground = Playground(engine: engine)
         var changes = 0

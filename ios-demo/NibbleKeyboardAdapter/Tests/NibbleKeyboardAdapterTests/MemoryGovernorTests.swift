@@ -17,7 +17,7 @@ final class MemoryGovernorTests: XCTestCase, @unchecked Sendable {
 
         init() throws {
             engine = try TypingEngine(
-                lexicons: [try Lexicon(contentsOf: Places.lexicons.appendingPathComponent("en.lex"))])
+                lexicons: [try Lexicon(contentsOf: Places.englishLexicon)])
         }
 
         private var footprint: UInt64 {

@@ -114,7 +114,7 @@ final class TypingTests: XCTestCase, @unchecked Sendable {
         + "anything else comes up, and I hope you have a great weekend."
 
     private func lexicon() throws -> Lexicon {
-        try Lexicon(contentsOf: Places.lexicons.appendingPathComponent("en.lex"))
+        try Lexicon(contentsOf: Places.englishLexicon)
     }
 
     @MainActor

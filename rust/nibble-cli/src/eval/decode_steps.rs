@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nibble::{CancelHandle, Model, Session, SessionOptions, SpecialTokens};
 
-use super::measures::milliseconds;
+use super::measures::{Quantiles, milliseconds};
 use crate::failure::Failure;
 
 /// Tokens before the step: as many as a keyboard's model has before it.
@@ -54,7 +54,7 @@ impl DecodeSteps {
             steps.push(milliseconds(&start.elapsed()));
         }
         let steps = steps.split_off(1);
-        let step = median(steps.clone());
+        let step = Quantiles::of(steps.iter().copied()).p50;
         self.spread.extend(steps.iter().map(|time| time / step));
         let new = times.get(self.told.len()..).unwrap_or_default();
         self.told
@@ -65,7 +65,7 @@ impl DecodeSteps {
 
     /// A step in milliseconds.
     pub(crate) fn step_ms(&self) -> f64 {
-        median(self.medians.clone())
+        Quantiles::of(self.medians.iter().copied()).p50
     }
 
     /// All that was told, in steps.
@@ -77,9 +77,4 @@ impl DecodeSteps {
     pub(crate) fn spread(&self) -> &[f64] {
         &self.spread
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }

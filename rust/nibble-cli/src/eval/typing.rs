@@ -1,8 +1,9 @@
 //! `nibble eval typing`: keystrokes saved, passes and latencies, with baselines.
 
+use std::path::PathBuf;
+
 use nibble_keyboard::controller::Settings;
 use nibble_keyboard::{Completer, FieldKind};
-use std::path::PathBuf;
 
 use super::Outcome;
 use super::decode_steps::DecodeSteps;

@@ -17,9 +17,10 @@ enum Places {
     static let smolLM2 = data.appendingPathComponent(
         "models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf")
 
-    /// The lexicon that scripts/build-lexicons installs.
-    static let englishLexicon = data.appendingPathComponent("lexicons/en.lex")
-    static let englishEmoji = data.appendingPathComponent("lexicons/en.emoji.tsv")
+    /// The folder of what scripts/build-lexicons installs.
+    static let lexicons = data.appendingPathComponent("lexicons")
+    static let englishLexicon = lexicons.appendingPathComponent("en.lex")
+    static let englishEmoji = lexicons.appendingPathComponent("en.emoji.tsv")
 
     private static let data: URL = {
         let environment = ProcessInfo.processInfo.environment

@@ -2,50 +2,22 @@ import Foundation
 import Nibble
 @testable import NibbleKeyboardAdapter
 
-/// What was otherwise than a scenario says, or what in the scenario cannot be read.
-struct ScenarioError: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) {
-        self.description = description
-    }
-}
-
 /// Plays a scenario of `rust/nibble-keyboard/scenarios` through the adapter against a field of UIKit's shape. The format
 /// is described in the README there.
 @MainActor
 final class ScenarioPlayer {
-    private enum When: String {
-        case atOnce = "at_once"
-        case onDemand = "on_demand"
-        case coalesced
-    }
-
     private let controller: KeyboardController
     private let behaviour: RecordedBehaviour
     private let adapter: EditorAdapter
-    private let reports: When
-    private let answers: When
+    private let reports: ScenarioTiming
+    private let answers: ScenarioTiming
     private let windowLength: Int?
     private var document = FakeTextDocument()
     private var isSecret = false
     private var isFocused = false
     private var time = 0
-    private var strips: [Strip?] = [nil]
-    private var requests: [EngineRequest] = []
-    private var ghost = ""
     private var composing = ""
-    private var shift = ShiftState.off
-    private var layout = LayoutPage.letters
-    private var since = Since()
-
-    private struct Since {
-        var edits: [JSONValue] = []
-        var requests = 0
-        var notices: [JSONValue] = []
-        var performed: [JSONValue] = []
-        var reads = 0
-    }
+    private var record = ScenarioRecord()
 
     /// Scenarios in which the controller must learn that a window reaches to the end of the text. UIKit does not say it.
     private static let knowingEnds = [
@@ -78,28 +50,22 @@ final class ScenarioPlayer {
         controller = try KeyboardController(settings: settings)
         behaviour = RecordedBehaviour(controller)
         let spec = scenario["reports"] ?? .object([:])
-        reports = try Self.when(spec["when"])
-        answers = try Self.when(spec["answers"])
+        reports = try ScenarioTiming(spec["when"])
+        answers = try ScenarioTiming(spec["answers"])
         windowLength = spec["window"]?.int
         adapter = EditorAdapter(behaviour, settings: settings, cutLength: windowLength ?? 100)
         try focus(scenario["field"] ?? .object([:]), text: scenario["text"]?.string ?? "")
-        since = Since()
-    }
-
-    private static func when(_ json: JSONValue?) throws -> When {
-        guard let json else { return .atOnce }
-        guard let when = json.string.flatMap(When.init) else { throw ScenarioError("no time is called \(json)") }
-        return when
+        record.begin()
     }
 
     // MARK: Events
 
     private func focus(_ spec: JSONValue, text marked: String) throws {
-        let (text, start, end) = try Self.unmark(marked)
-        document = FakeTextDocument(text, traits: try Self.traits(spec))
+        let marked = try MarkedText(marked)
+        document = FakeTextDocument(marked.text, traits: try Self.traits(spec))
         document.change { state in
-            state.start = start
-            state.end = end
+            state.start = marked.start
+            state.end = marked.end
         }
         document.settle()
         document.limit = spec["limit"]?.int
@@ -159,31 +125,15 @@ final class ScenarioPlayer {
     private func note(_ viewActions: [KeyboardAction]) throws {
         var shown: [KeyboardAction] = []
         for action in behaviour.takeActions() {
+            record.note(action)
             switch action {
-            case .edit(let edit):
-                since.edits.append(edit.wireForm)
-                composing = ""
-            case .performAction(let action): since.performed.append(.string(action.wireName))
-            case .readText: since.reads += 1
+            case .edit, .finishComposing: composing = ""
             case .compose(let text): composing = text
-            case .finishComposing: composing = ""
+            case .performAction, .readText: break
             default: shown.append(action)
             }
         }
         guard shown == viewActions else { throw ScenarioError("the view is told \(viewActions), not \(shown)") }
-        for action in viewActions {
-            switch action {
-            case .showStrip(let strip): strips.append(strip)
-            case .showShift(let state): shift = state
-            case .showLayout(let page): layout = page
-            case .showGhost(let text): ghost = text
-            case .request(let request):
-                since.requests += 1
-                requests.append(request)
-            case .notify(let notice): since.notices.append(notice.wireForm)
-            default: break
-            }
-        }
         document.endBatch()
         if answers == .atOnce || !adapter.hasQuestion { try catchUp() }
     }
@@ -221,27 +171,11 @@ final class ScenarioPlayer {
         guard let (name, value) = step.object?.first, step.object?.count == 1 else {
             throw ScenarioError("no step: \(step)")
         }
+        if let events = try record.events(of: name, value) {
+            for event in events { try press(event) }
+            return
+        }
         switch (name, value) {
-        case ("type", .string(let text)):
-            for key in text.unicodeScalars {
-                switch key {
-                case " ": try press(.space)
-                case "\n": try press(.enter)
-                default: try press(.character(String(key)))
-                }
-            }
-        case ("key", .object): try press(.character(value["text"]?.string ?? "", tap: Tap(value["tap"])))
-        case ("backspace", .number(let count)): for _ in 0..<Int(count) { try press(.backspace) }
-        case ("shift", .number(let count)): for _ in 0..<Int(count) { try press(.shift) }
-        case ("layout", .string(let page)): try press(.layout(try LayoutPage(wireName: page)))
-        case ("move_cursor", .number(let by)): try press(.moveCursor(by: Int(by)))
-        case ("tap", .string(let text)): try tap(text, stripsAgo: 0)
-        case ("tap", .object): try tap(value["text"]?.string ?? "", stripsAgo: value["strips_ago"]?.int ?? 0)
-        case ("swipe", .string("word")): try press(.acceptGhost(.word))
-        case ("swipe", .string("all")): try press(.acceptGhost(.all))
-        case ("answer", .object): try answer(value)
-        case ("engine", .string("dead")): try press(.engine(isAlive: false))
-        case ("engine", .string("alive")): try press(.engine(isAlive: true))
         case ("configure", .object):
             let settings = try KeyboardSettings(json: value.text)
             try event { try adapter.configure(settings, at: $0) }
@@ -257,17 +191,17 @@ final class ScenarioPlayer {
             try foreign { $0.insert(text) }
         case ("set_text", .string(let marked)):
             composing = ""
-            let (text, start, end) = try Self.unmark(marked)
+            let marked = try MarkedText(marked)
             try foreign { state in
-                state = FakeTextDocument.State(text)
-                state.start = start
-                state.end = end
+                state = FakeTextDocument.State(marked.text)
+                state.start = marked.start
+                state.end = marked.end
             }
         case ("deliver", .number(let count)):
             try catchUp()
             try deliver(Int(count))
         case ("wait", .number(let milliseconds)): time += Int(milliseconds)
-        case ("expect", .object): try expect(value)
+        case ("expect", .object): try record.expect(value, text: marked, composing: composing)
         default: throw ScenarioError("no step: \(step)")
         }
     }
@@ -278,59 +212,7 @@ final class ScenarioPlayer {
         if reports == .atOnce { try deliver(Int.max) }
     }
 
-    private func tap(_ text: String, stripsAgo: Int) throws {
-        guard strips.count > stripsAgo, let strip = strips[strips.count - 1 - stripsAgo],
-            let slot = strip.slots.firstIndex(where: { JSONValue.string($0.text) == .string(text) })
-        else { throw ScenarioError("\(text) is in no such strip") }
-        try press(.tapSuggestion(strip: strip.serial, slot: slot))
-    }
-
-    private func answer(_ spec: JSONValue) throws {
-        let ago = spec["requests_ago"]?.int ?? 0
-        guard requests.count > ago else { throw ScenarioError("nothing was requested") }
-        let items = try (spec["items"]?.array ?? []).map { item in
-            Suggestion(
-                text: item["text"]?.string ?? "",
-                kind: try Suggestion.Kind(wireName: item["kind"]?.string ?? ""),
-                replace: item["replace"]?.int ?? 0,
-                isAutomatic: item["automatic"]?.bool ?? false
-            )
-        }
-        let epoch = requests[requests.count - 1 - ago].context.epoch
-        try press(.answer(Suggestions(epoch: epoch, items: items, isFresh: spec["fresh"]?.bool ?? false)))
-    }
-
-    // MARK: Expectations
-
-    private func expect(_ expected: JSONValue) throws {
-        let since = since
-        self.since = Since()
-        let strip = strips.last ?? nil
-        for (name, value) in expected.object ?? [:] {
-            switch name {
-            case "text": try Self.same(name, value, .string(marked))
-            case "edits": try Self.same(name, value.withoutEmptyTexts, .array(since.edits))
-            case "strip":
-                try Self.same(name, value, .array((strip?.slots ?? []).map { .string($0.text) }))
-                try Self.same("highlighted", expected["highlighted"] ?? .null, .of(strip?.highlighted))
-            case "highlighted": break
-            case "ghost": try Self.same(name, value, .string(ghost))
-            case "shift": try Self.same(name, value, .string(shift.wireName))
-            case "layout": try Self.same(name, value, .string(layout.wireName))
-            case "composing": try Self.same(name, value, .string(composing))
-            case "requests": try Self.same(name, value, .of(since.requests))
-            case "request":
-                guard let request = requests.last else { throw ScenarioError("nothing was requested") }
-                try Self.same("request before", value["before"], .string(request.context.before))
-                try Self.same("request after", value["after"], .string(request.context.after))
-                try Self.same("request taps", value["taps"], request.tapsWireForm)
-            case "engine": try Self.same(name, value, .array(since.notices))
-            case "performed": try Self.same(name, value, .array(since.performed))
-            case "reads": try Self.same(name, value, .of(since.reads))
-            default: throw ScenarioError("no expectation is called \(name)")
-            }
-        }
-    }
+    // MARK: The end
 
     /// Everything arrives; then the controller must know the field.
     private func settle() throws {
@@ -365,38 +247,6 @@ final class ScenarioPlayer {
     /// The field's text with its marks.
     private var marked: String {
         let state = document.state
-        return state.start == state.end
-            ? "\(state.before)|\(state.after)" : "\(state.before)⟦\(state.selected)⟧\(state.after)"
-    }
-
-    /// Splits marked text: `|` is the cursor, `⟦⟧` enclose a selection; without either the cursor is at the end.
-    private static func unmark(_ marked: String) throws -> (String, Int, Int) {
-        let scalars = Array(marked.unicodeScalars)
-        let text = String(scalars.filter { !["|", "⟦", "⟧"].contains($0) }[...])
-        switch (scalars.firstIndex(of: "|"), scalars.firstIndex(of: "⟦"), scalars.firstIndex(of: "⟧")) {
-        case (let at?, nil, nil): return (text, at, at)
-        case (nil, let start?, let end?) where start < end: return (text, start, end - 1)
-        case (nil, nil, nil): return (text, scalars.count, scalars.count)
-        default: throw ScenarioError("marks of \(marked)")
-        }
-    }
-
-    /// Throws unless what was found is what was expected, if anything was.
-    private static func same(_ what: String, _ expected: JSONValue?, _ found: JSONValue) throws {
-        guard let expected, expected != found else { return }
-        throw ScenarioError("\(what): expected \(expected), found \(found)")
-    }
-}
-
-extension JSONValue {
-    /// Edits without the texts that may be left out because they are empty.
-    fileprivate var withoutEmptyTexts: JSONValue {
-        switch self {
-        case .array(let items): .array(items.map(\.withoutEmptyTexts))
-        case .object(let members):
-            .object(
-                members.filter { $0.key != "after" || $0.value != .string("") }.mapValues(\.withoutEmptyTexts))
-        default: self
-        }
+        return MarkedText.marking(before: state.before, selected: state.selected, after: state.after)
     }
 }

@@ -1596,7 +1596,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_nibble_ffi_checksum_constructor_lexicon_open() and 0xFFFF) != 9203) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_nibble_ffi_checksum_constructor_lexicon_open_descriptor() and 0xFFFF) != 56018) {
+    if ((lib.uniffi_nibble_ffi_checksum_constructor_lexicon_open_descriptor() and 0xFFFF) != 43350) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nibble_ffi_checksum_constructor_logs_new() and 0xFFFF) != 28935) {
@@ -4876,7 +4876,8 @@ internal open class Lexicon: Disposable, AutoCloseable, LexiconInterface
 
         
     /**
-     * Maps `length` bytes from byte `offset` of an open descriptor, such as an asset of an Android package. The descriptor stays the caller's; `name` stands for the file in errors.
+     * Maps `length` bytes from byte `offset` of an open descriptor, such as an asset of an Android package. The
+     * descriptor stays the caller's; `name` stands for the file in errors.
      */
     @Throws(NibbleException::class) internal fun `openDescriptor`(`descriptor`: kotlin.Int, `offset`: kotlin.ULong, `length`: kotlin.ULong, `name`: kotlin.String): Lexicon {
             return FfiConverterTypeLexicon.lift(

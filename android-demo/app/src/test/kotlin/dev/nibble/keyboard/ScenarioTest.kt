@@ -284,7 +284,8 @@ private class ScenarioPlayer(private val scenario: JSONObject, private val view:
                 "performed" -> field.performed.map(::actionName)
                 "request" -> null.also { expectRequest(expected.getJSONObject(name)) }
                 // What the controller said on the way; here only the result counts.
-                else -> continue
+                "edits", "reads" -> continue
+                else -> fail("unknown expectation $name")
             }
             if (name != "request") assertEquals(normal(expected.get(name)), found, name)
         }

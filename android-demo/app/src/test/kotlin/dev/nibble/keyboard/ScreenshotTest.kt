@@ -18,10 +18,15 @@ import kotlin.test.assertTrue
 class ScreenshotTest {
     private fun Typist.picture(name: String) = picture(name, activity.window.decorView)
 
+    /** Types in letters that can be read on a picture. */
+    private fun Typist.write(text: String) {
+        edit.textSize = 22f
+        type(text)
+    }
+
     @Test
     fun light() = Typist().use { typist ->
-        typist.edit.textSize = 22f
-        typist.type("Let me know if you ar")
+        typist.write("Let me know if you ar")
         typist.awaitModel()
         assertTrue(typist.slots().size == 3)
         typist.picture("keyboard-light")
@@ -30,16 +35,14 @@ class ScreenshotTest {
     @Test
     @Config(qualifiers = "w411dp-h731dp-night-420dpi")
     fun dark() = Typist().use { typist ->
-        typist.edit.textSize = 22f
-        typist.type("Let me know if you ar")
+        typist.write("Let me know if you ar")
         typist.awaitModel()
         typist.picture("keyboard-dark")
     }
 
     @Test
     fun `a correction is pending`() = Typist().use { typist ->
-        typist.edit.textSize = 22f
-        typist.type("I will be there tomorow")
+        typist.write("I will be there tomorow")
         typist.awaitModel()
         assertEquals("tomorow", typist.slots().first().text)
         assertEquals(1, typist.view.strip.highlighted)
@@ -52,8 +55,7 @@ class ScreenshotTest {
 
     @Test
     fun `ghost text is accepted by a swipe on the space bar`() = Typist().use { typist ->
-        typist.edit.textSize = 22f
-        typist.type("I look forward to hear")
+        typist.write("I look forward to hear")
         typist.awaitModel()
         typist.pass(500)
         typist.await("ghost text") { typist.view.ghost.isNotEmpty() }
@@ -70,8 +72,7 @@ class ScreenshotTest {
 
     @Test
     fun `accents open above a held key`() = Typist().use { typist ->
-        typist.edit.textSize = 22f
-        typist.type("Caf")
+        typist.write("Caf")
         val key = typist.key(KeyAction.Character("e")).bounds
         typist.touch(MotionEvent.ACTION_DOWN, key.centerX(), key.centerY())
         typist.pass(500)
@@ -83,8 +84,7 @@ class ScreenshotTest {
 
     @Test
     fun emoji() = Typist().use { typist ->
-        typist.edit.textSize = 22f
-        typist.type("Happy birthday")
+        typist.write("Happy birthday")
         typist.awaitModel()
         typist.touch(typist.view.targets.first())
         assertTrue(typist.view.keyTarget(KeyAction.ShowPage(LayoutPage.LETTERS)) != null)
@@ -94,8 +94,7 @@ class ScreenshotTest {
     @Test
     @Config(qualifiers = "w731dp-h411dp-land-420dpi")
     fun landscape() = Typist().use { typist ->
-        typist.edit.textSize = 22f
-        typist.type("See you ")
+        typist.write("See you ")
         typist.awaitModel()
         typist.picture("landscape")
     }

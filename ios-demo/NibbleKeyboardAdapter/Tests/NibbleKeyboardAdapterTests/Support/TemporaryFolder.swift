@@ -1,0 +1,1 @@
+../../../../../bindings/swift/Tests/NibbleTests/Support/TemporaryFolder.swift
