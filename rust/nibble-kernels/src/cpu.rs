@@ -14,6 +14,17 @@ use crate::tile::{Output, TileMut};
 /// Tokens that share one decoding of the weights, at most.
 const TOKENS: usize = 32;
 
+/// A matrix product to compute: `out[token][row] = weight[row] · x[token]`.
+#[derive(Debug)]
+pub struct Product<'a> {
+    /// `[rows, cols]`.
+    pub weight: Matrix<'a>,
+    /// `[tokens, cols]`.
+    pub x: Activations<'a>,
+    /// `[tokens, rows]`.
+    pub out: &'a mut [f32],
+}
+
 /// Kernels and the threads to run them on.
 pub struct Cpu {
     kernels: Kernels,
@@ -73,26 +84,49 @@ impl Cpu {
         out: &mut [f32],
         cancel: &AtomicBool,
     ) -> Result<(), KernelError> {
-        let x = Inputs::new(weight, x)?;
-        let tokens = x.tokens();
-        let expected = tokens.saturating_mul(weight.rows());
-        let found = out.len();
-        let shape = KernelError::Shape {
-            what: "output of a product",
-            expected,
-            found,
-        };
-        let out = Output::new(out, tokens, weight.rows()).ok_or(shape)?;
-        if expected == 0 {
-            return Ok(());
+        self.matmuls(vec![Product { weight, x, out }], cancel)
+    }
+
+    /// Several products as one job, so that the threads wait for each other once: as
+    /// [`matmul`](Self::matmul) for each.
+    ///
+    /// # Errors
+    /// As [`matmul`](Self::matmul).
+    pub fn matmuls(
+        &self,
+        products: Vec<Product<'_>>,
+        cancel: &AtomicBool,
+    ) -> Result<(), KernelError> {
+        let mut jobs = Vec::with_capacity(products.len());
+        let mut items = 0;
+        for Product { weight, x, out } in products {
+            let x = Inputs::new(weight, x)?;
+            let tokens = x.tokens();
+            let expected = tokens.saturating_mul(weight.rows());
+            let found = out.len();
+            let shape = KernelError::Shape {
+                what: "output of a product",
+                expected,
+                found,
+            };
+            let out = Output::new(out, tokens, weight.rows()).ok_or(shape)?;
+            if expected != 0 {
+                let plan = self.plan(weight.layout(), weight.rows(), tokens, weight.cols());
+                let first = items;
+                items += plan.items();
+                jobs.push((first, plan, weight, x, out));
+            }
         }
-        let plan = self.plan(weight.layout(), weight.rows(), tokens, weight.cols());
-        self.pool.run(plan.items(), cancel, |item| {
-            let (tokens, rows) = plan.item(item);
+        self.pool.run(items, cancel, |item| {
+            let job = jobs.partition_point(|(first, ..)| *first <= item);
+            let Some((first, plan, weight, x, out)) = jobs.get(job.wrapping_sub(1)) else {
+                return;
+            };
+            let (tokens, rows) = plan.item(item - first);
             // SAFETY: the items of a plan are disjoint, and the pool runs each once.
             let tile = unsafe { out.tile(tokens.clone(), rows.clone()) };
             if let (Some(tile), Some(weights)) = (tile, weight.rows_bytes(rows.start, rows.len())) {
-                x.multiply(&self.kernels, weight, weights, tokens, tile);
+                x.multiply(&self.kernels, *weight, weights, tokens, tile);
             }
         })?;
         Ok(())

@@ -140,7 +140,11 @@ impl Kernels {
         #[cfg(target_arch = "x86_64")]
         if crate::avx512::is_supported() {
             all.push(Kernels {
-                table: &crate::avx512::TABLE,
+                table: if crate::avx512::prefers_prefetching() {
+                    &crate::avx512::PREFETCHING_TABLE
+                } else {
+                    &crate::avx512::TABLE
+                },
             });
         }
         #[cfg(target_arch = "aarch64")]

@@ -29,7 +29,7 @@ mod tile;
 
 pub use activations::{Activations, QuantizedActivations};
 pub use attention::{KvFormat, KvRows, MAX_GROUP, MAX_HEAD_DIM, attend};
-pub use cpu::Cpu;
+pub use cpu::{Cpu, Product};
 pub use dequantize::dequantize;
 pub use error::KernelError;
 pub use format::Format;

@@ -15,20 +15,24 @@ use crate::interleave::STRIP_ROWS;
 use crate::kernels::MatmulQ8;
 use crate::tile::TileMut;
 
-/// The product with activations of `PLANES` rows of codes for each token.
-pub(super) fn matmul<const PLANES: usize>(format: Format) -> Option<MatmulQ8> {
+/// The product with activations of `PLANES` rows of codes for each token, whose weights are prefetched `AHEAD`
+/// bytes before they are needed, unless that is 0.
+pub(super) fn matmul<const PLANES: usize, const AHEAD: usize>(format: Format) -> Option<MatmulQ8> {
     Some(match format {
-        Format::Q4_0 => multiply::<Q4_0, PLANES>,
-        Format::Q4_1 => multiply::<Q4_1, PLANES>,
-        Format::Q5_0 => multiply::<Q5_0, PLANES>,
-        Format::Q5_1 => multiply::<Q5_1, PLANES>,
-        Format::Q8_0 => multiply::<Q8_0, PLANES>,
-        Format::Q4K => multiply::<Q4K, PLANES>,
-        Format::Q5K => multiply::<Q5K, PLANES>,
-        Format::Q6K => multiply::<Q6K, PLANES>,
+        Format::Q4_0 => multiply::<Q4_0, PLANES, AHEAD>,
+        Format::Q4_1 => multiply::<Q4_1, PLANES, AHEAD>,
+        Format::Q5_0 => multiply::<Q5_0, PLANES, AHEAD>,
+        Format::Q5_1 => multiply::<Q5_1, PLANES, AHEAD>,
+        Format::Q8_0 => multiply::<Q8_0, PLANES, AHEAD>,
+        Format::Q4K => multiply::<Q4K, PLANES, AHEAD>,
+        Format::Q5K => multiply::<Q5K, PLANES, AHEAD>,
+        Format::Q6K => multiply::<Q6K, PLANES, AHEAD>,
         Format::F32 | Format::F16 | Format::BF16 => return None,
     })
 }
+
+/// Bytes that memory is read in.
+const CACHE_LINE: usize = 64;
 
 /// 32 weights of each row.
 struct SubBlock {
@@ -58,7 +62,11 @@ trait Blocks {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
-fn multiply<B: Blocks, const PLANES: usize>(weights: &[u8], x: Q8Rows<'_>, mut out: TileMut<'_>) {
+fn multiply<B: Blocks, const PLANES: usize, const AHEAD: usize>(
+    weights: &[u8],
+    x: Q8Rows<'_>,
+    mut out: TileMut<'_>,
+) {
     let strip_bytes = weights.len() / (out.rows() / STRIP_ROWS);
     let blocks = strip_bytes / (STRIP_ROWS * B::FORMAT.block_bytes());
     assert!(out.rows().is_multiple_of(STRIP_ROWS));
@@ -71,11 +79,13 @@ fn multiply<B: Blocks, const PLANES: usize>(weights: &[u8], x: Q8Rows<'_>, mut o
         while token < out.tokens() {
             let at = (token, strip * STRIP_ROWS);
             token += match out.tokens() - token {
-                1 => multiply_tokens::<B, PLANES, 1>(weights, x, at, &mut out),
-                2 => multiply_tokens::<B, PLANES, 2>(weights, x, at, &mut out),
-                3 => multiply_tokens::<B, PLANES, 3>(weights, x, at, &mut out),
-                4..8 => multiply_tokens::<B, PLANES, 4>(weights, x, at, &mut out),
-                _ => multiply_tokens::<B, PLANES, 8>(weights, x, at, &mut out),
+                1 => multiply_tokens::<B, PLANES, AHEAD, 1>(weights, x, at, &mut out),
+                2 => multiply_tokens::<B, PLANES, AHEAD, 2>(weights, x, at, &mut out),
+                3 => multiply_tokens::<B, PLANES, AHEAD, 3>(weights, x, at, &mut out),
+                4 => multiply_tokens::<B, PLANES, AHEAD, 4>(weights, x, at, &mut out),
+                5 => multiply_tokens::<B, PLANES, AHEAD, 5>(weights, x, at, &mut out),
+                6..8 => multiply_tokens::<B, PLANES, AHEAD, 6>(weights, x, at, &mut out),
+                _ => multiply_tokens::<B, PLANES, AHEAD, 8>(weights, x, at, &mut out),
             };
         }
     }
@@ -83,7 +93,7 @@ fn multiply<B: Blocks, const PLANES: usize>(weights: &[u8], x: Q8Rows<'_>, mut o
 
 /// A strip times `TOKENS` tokens; the products go to the tile from token and row `at` on. The number of tokens.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
-fn multiply_tokens<B: Blocks, const PLANES: usize, const TOKENS: usize>(
+fn multiply_tokens<B: Blocks, const PLANES: usize, const AHEAD: usize, const TOKENS: usize>(
     strip: &[u8],
     x: Q8Rows<'_>,
     at: (usize, usize),
@@ -99,6 +109,13 @@ fn multiply_tokens<B: Blocks, const PLANES: usize, const TOKENS: usize>(
         .enumerate()
     {
         for s in 0..sub_blocks {
+            if AHEAD > 0 {
+                let bytes = STRIP_ROWS * B::FORMAT.block_bytes() / sub_blocks;
+                for line in 0..bytes.div_ceil(CACHE_LINE) {
+                    let ahead = AHEAD + s * bytes + line * CACHE_LINE;
+                    _mm_prefetch::<_MM_HINT_T0>(blocks.as_ptr().wrapping_add(ahead).cast());
+                }
+            }
             // SAFETY: sixteen interleaved blocks.
             let weights = unsafe { B::decode(blocks.as_ptr(), s) };
             let scale_block = block * sub_blocks + s;
@@ -155,9 +172,14 @@ fn accumulate<B: Blocks, const PLANES: usize>(
         sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), scale, sum);
     }
     if B::HAS_MINIMUM {
-        for half in 0..2 {
-            let activation_sum = _mm512_set1_ps(x[0][group].sums[4 * half + block]);
-            sum = _mm512_fmadd_ps(weights.minimums[half], activation_sum, sum);
+        let sums = [x[0][group].sums[block], x[0][group].sums[4 + block]];
+        if B::HALVES {
+            for (minimum, activations) in weights.minimums.into_iter().zip(sums) {
+                sum = _mm512_fmadd_ps(minimum, _mm512_set1_ps(activations), sum);
+            }
+        } else {
+            let activations = _mm512_set1_ps(sums[0] + sums[1]);
+            sum = _mm512_fmadd_ps(weights.minimums[0], activations, sum);
         }
     }
     sum

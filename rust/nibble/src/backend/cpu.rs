@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use nibble_kernels::{
-    Activations, Cpu, Format, KernelError, QuantizedActivations, attend, dequantize, ops,
+    Activations, Cpu, Format, KernelError, Product, QuantizedActivations, attend, dequantize, ops,
 };
 
 use crate::backend::weights::{Layer, Weight, Weights};
@@ -385,7 +385,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Matrix products that share their input, which is quantized once.
+    /// Matrix products that share their input, which is quantized once, as one job for the threads.
     fn linear<const N: usize>(
         &self,
         x: &[f32],
@@ -395,12 +395,16 @@ impl Pass<'_> {
         if let Some((weight, _)) = products.iter().find(|(w, _)| self.quantizes(w.format)) {
             self.quantize(x, weight.columns, quantized)?;
         }
-        for (weight, out) in products {
-            let x = self.activations(weight.format, x, weight.columns, quantized);
-            self.model
-                .cpu
-                .matmul(weight.matrix()?, x, out, self.cancel)?;
-        }
+        let quantized = &*quantized;
+        let products = products
+            .into_iter()
+            .map(|(weight, out)| {
+                let x = self.activations(weight.format, x, weight.columns, quantized);
+                let weight = weight.matrix()?;
+                Ok(Product { weight, x, out })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        self.model.cpu.matmuls(products, self.cancel)?;
         Ok(())
     }
 
