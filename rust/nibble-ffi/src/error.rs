@@ -125,6 +125,19 @@ pub enum NibbleError {
         /// Bytes asked for.
         needed: u64,
     },
+    /// A file that was to be written does not fit the disk; nothing is left of it.
+    DiskSpace {
+        /// Exact name.
+        code: String,
+        /// What happened.
+        detail: String,
+        /// The file that was to be written.
+        file: String,
+        /// Bytes that it needs.
+        needed: u64,
+        /// Bytes that are free for this user.
+        available: u64,
+    },
     /// The text does not fit the session's context.
     ContextFull {
         /// Exact name.
@@ -287,6 +300,7 @@ impl std::fmt::Display for NibbleError {
             | ChecksumMismatch { detail, .. }
             | MemoryLimit { detail, .. }
             | OutOfMemory { detail, .. }
+            | DiskSpace { detail, .. }
             | ContextFull { detail, .. }
             | InvalidArgument { detail, .. }
             | Cancelled { detail, .. }
@@ -394,6 +408,17 @@ impl From<nibble::Error> for NibbleError {
                 code,
                 detail,
                 needed,
+            },
+            Error::DiskSpace {
+                file,
+                needed,
+                available,
+            } => NibbleError::DiskSpace {
+                code,
+                detail,
+                file: name(&file),
+                needed,
+                available,
             },
             Error::ContextFull { needed, capacity } => NibbleError::ContextFull {
                 code,

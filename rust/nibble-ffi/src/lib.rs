@@ -6,8 +6,8 @@
 //!
 //! - Every function returns a `Result` with a [`NibbleError`], so that a panic becomes an exception of the
 //!   other language and never ends the process.
-//! - Nothing calls back. What takes long is pulled step by step ([`Generation::next`], [`Verification::next`])
-//!   on the caller's thread, and [`CancelHandle::cancel`] stops it from another one without taking a lock.
+//! - Nothing calls back. What takes long is pulled step by step ([`Generation::next`], [`Verification::next`],
+//!   [`Preparation::next`]) on the caller's thread, and [`CancelHandle::cancel`] stops it from another one without taking a lock.
 //! - Every object may be used from every thread. Where two threads want the same session, generation or
 //!   verification at once, the second gets [`NibbleError::Busy`] and does not wait.
 //! - `release` gives up what an object holds before the other language's collector gets to it; afterwards its
@@ -34,6 +34,7 @@ mod model;
 mod model_file;
 #[cfg(test)]
 mod panics;
+mod preparation;
 mod session;
 mod shared;
 mod suggestion;
@@ -63,6 +64,7 @@ pub use lexicon::Lexicon;
 pub use logs::{LogLevel, LogRecord, Logs};
 pub use model::{Activations, KvFormat, MemoryEstimate, Model, ModelInfo, ModelOptions};
 pub use model_file::{ModelFile, ModelFileInfo, Verification, VerificationProgress};
+pub use preparation::{Preparation, PreparationProgress};
 pub use session::{Session, SessionOptions};
 pub use suggestion::{
     EditorContext, FieldKind, Suggestion, SuggestionKind, Suggestions, suggestions_from_json,

@@ -21,6 +21,8 @@ pub enum InstructionSet {
     Avx512,
     /// aarch64 with NEON (plain Armv8.0).
     Neon,
+    /// aarch64 with NEON and `sdot` (the feature `dotprod`).
+    NeonDot,
 }
 
 impl InstructionSet {
@@ -31,6 +33,7 @@ impl InstructionSet {
             InstructionSet::Avx2 => "avx2",
             InstructionSet::Avx512 => "avx512",
             InstructionSet::Neon => "neon",
+            InstructionSet::NeonDot => "neon-dotprod",
         }
     }
 }
@@ -151,6 +154,12 @@ impl Kernels {
         all.push(Kernels {
             table: &crate::neon::TABLE,
         });
+        #[cfg(target_arch = "aarch64")]
+        if crate::neon::has_dot() {
+            all.push(Kernels {
+                table: &crate::neon::DOT_TABLE,
+            });
+        }
         all
     }
 

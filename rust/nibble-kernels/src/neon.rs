@@ -1,5 +1,8 @@
-//! Kernels for aarch64 with the vectors that every such CPU has (Armv8.0: neither `sdot` nor
-//! half-precision arithmetic).
+//! Kernels for aarch64: with the vectors that every such CPU has (Armv8.0), and with `sdot`, which CPUs since about
+//! 2018 have. `sdot` multiplies four pairs of codes and adds them to a lane of 32 bits in one instruction, where
+//! Armv8.0 takes two and has to mind 16-bit sums. Functions that differ by it have a parameter `DOT`.
+//!
+//! Interleaved rows have kernels of their own, see [`strips`].
 //!
 //! **Products with 8-bit activations.** A format only has to say how 128 of its weights become a
 //! [`Group`]: codes in the order of the activations (see [`crate::QuantizedActivations`]), and
@@ -15,8 +18,11 @@
     reason = "rows come from `Cpu`, which checked the shapes; blocks and panels have fixed sizes"
 )]
 
+mod strips;
+
 use std::arch::aarch64::*;
 use std::arch::asm;
+use std::arch::is_aarch64_feature_detected;
 use std::array::from_fn;
 use std::mem::MaybeUninit;
 
@@ -31,10 +37,10 @@ use crate::tile::TileMut;
 
 pub(crate) static TABLE: Table = Table {
     instruction_set: InstructionSet::Neon,
-    matmul_q8,
+    matmul_q8: |format| matmul_q8::<false>(format),
     matmul_q16: None,
-    strips_q8: None,
-    strips_q16: None,
+    strips_q8: Some(|format| strips::matmul::<1, false>(format)),
+    strips_q16: Some(|format| strips::matmul::<2, false>(format)),
     matmul_f32,
     quantize_row,
     quantize_row_with_residual,
@@ -47,16 +53,29 @@ pub(crate) static TABLE: Table = Table {
     attention_f16: None,
 };
 
-fn matmul_q8(format: Format) -> Option<MatmulQ8> {
+pub(crate) static DOT_TABLE: Table = Table {
+    instruction_set: InstructionSet::NeonDot,
+    matmul_q8: |format| matmul_q8::<true>(format),
+    strips_q8: Some(|format| strips::matmul::<1, true>(format)),
+    strips_q16: Some(|format| strips::matmul::<2, true>(format)),
+    ..TABLE
+};
+
+/// Whether this CPU has what [`DOT_TABLE`] needs.
+pub(crate) fn has_dot() -> bool {
+    is_aarch64_feature_detected!("dotprod")
+}
+
+fn matmul_q8<const DOT: bool>(format: Format) -> Option<MatmulQ8> {
     Some(match format {
-        Format::Q4_0 => multiply_q8::<Q4_0>,
-        Format::Q4_1 => multiply_q8::<Q4_1>,
-        Format::Q5_0 => multiply_q8::<Q5_0>,
-        Format::Q5_1 => multiply_q8::<Q5_1>,
-        Format::Q8_0 => multiply_q8::<Q8_0>,
-        Format::Q4K => multiply_q8::<Q4K>,
-        Format::Q5K => multiply_q8::<Q5K>,
-        Format::Q6K => multiply_q8::<Q6K>,
+        Format::Q4_0 => multiply_q8::<Q4_0, DOT>,
+        Format::Q4_1 => multiply_q8::<Q4_1, DOT>,
+        Format::Q5_0 => multiply_q8::<Q5_0, DOT>,
+        Format::Q5_1 => multiply_q8::<Q5_1, DOT>,
+        Format::Q8_0 => multiply_q8::<Q8_0, DOT>,
+        Format::Q4K => multiply_q8::<Q4K, DOT>,
+        Format::Q5K => multiply_q8::<Q5K, DOT>,
+        Format::Q6K => multiply_q8::<Q6K, DOT>,
         Format::F32 | Format::F16 | Format::BF16 => return None,
     })
 }
@@ -109,21 +128,21 @@ const PANEL_ROWS: usize = 16;
 const PANEL_GROUPS: usize = 8;
 
 #[target_feature(enable = "neon")]
-fn multiply_q8<B: Blocks>(weights: &[u8], x: Q8Rows<'_>, mut out: TileMut<'_>) {
+fn multiply_q8<B: Blocks, const DOT: bool>(weights: &[u8], x: Q8Rows<'_>, mut out: TileMut<'_>) {
     let row_bytes = weights.len() / out.rows();
     assert_eq!(x.rows(), out.tokens());
     assert!(row_bytes * out.rows() == weights.len());
     assert_eq!(groups_of::<B>(row_bytes), x.row_len());
     match x.rows() {
-        1 => multiply_decoded::<B, 1>(weights, row_bytes, x, &mut out),
-        2 => multiply_decoded::<B, 2>(weights, row_bytes, x, &mut out),
-        3 => multiply_decoded::<B, 3>(weights, row_bytes, x, &mut out),
-        4 => multiply_decoded::<B, 4>(weights, row_bytes, x, &mut out),
+        1 => multiply_decoded::<B, DOT, 1>(weights, row_bytes, x, &mut out),
+        2 => multiply_decoded::<B, DOT, 2>(weights, row_bytes, x, &mut out),
+        3 => multiply_decoded::<B, DOT, 3>(weights, row_bytes, x, &mut out),
+        4 => multiply_decoded::<B, DOT, 4>(weights, row_bytes, x, &mut out),
         _ => {
             for first in (0..out.rows()).step_by(PANEL_ROWS) {
                 let rows = PANEL_ROWS.min(out.rows() - first);
                 let weights = &weights[first * row_bytes..(first + rows) * row_bytes];
-                multiply_panel::<B>(weights, row_bytes, x, first, &mut out);
+                multiply_panel::<B, DOT>(weights, row_bytes, x, first, &mut out);
             }
         }
     }
@@ -147,7 +166,7 @@ const fn step_bytes<B: Blocks>() -> usize {
 
 /// Rows times `TOKENS` tokens, each group multiplied as soon as it is decoded.
 #[target_feature(enable = "neon")]
-fn multiply_decoded<B: Blocks, const TOKENS: usize>(
+fn multiply_decoded<B: Blocks, const DOT: bool, const TOKENS: usize>(
     weights: &[u8],
     row_bytes: usize,
     x: Q8Rows<'_>,
@@ -161,7 +180,8 @@ fn multiply_decoded<B: Blocks, const TOKENS: usize>(
         let mut index = 0;
         let mut multiply = |groups: B::Groups| {
             for group in groups.as_ref() {
-                accumulators = from_fn(|t| accumulate::<B>(accumulators[t], group, &x[t][index]));
+                accumulators =
+                    from_fn(|t| accumulate::<B, DOT>(accumulators[t], group, &x[t][index]));
                 index += 1;
             }
             if index % PANEL_GROUPS == 0 {
@@ -198,7 +218,7 @@ fn decode_rest<B: Blocks>(rest: &[u8]) -> B::Groups {
 
 /// Up to [`PANEL_ROWS`] rows, from row `first` of the tile on, times all tokens.
 #[target_feature(enable = "neon")]
-fn multiply_panel<B: Blocks>(
+fn multiply_panel<B: Blocks, const DOT: bool>(
     weights: &[u8],
     row_bytes: usize,
     x: Q8Rows<'_>,
@@ -241,10 +261,10 @@ fn multiply_panel<B: Blocks>(
         for token in (0..x.rows()).step_by(4) {
             let (rows, at) = (rows.clone(), (token, first));
             match x.rows() - token {
-                1 => multiply_tokens::<B, 1>(rows, x, start, at, out),
-                2 => multiply_tokens::<B, 2>(rows, x, start, at, out),
-                3 => multiply_tokens::<B, 3>(rows, x, start, at, out),
-                _ => multiply_tokens::<B, 4>(rows, x, start, at, out),
+                1 => multiply_tokens::<B, DOT, 1>(rows, x, start, at, out),
+                2 => multiply_tokens::<B, DOT, 2>(rows, x, start, at, out),
+                3 => multiply_tokens::<B, DOT, 3>(rows, x, start, at, out),
+                _ => multiply_tokens::<B, DOT, 4>(rows, x, start, at, out),
             }
         }
     }
@@ -254,7 +274,7 @@ fn multiply_panel<B: Blocks>(
 /// products are added to the tile from token and row `at` on, or set there for the first groups.
 #[target_feature(enable = "neon")]
 #[inline]
-fn multiply_tokens<'a, B: Blocks, const TOKENS: usize>(
+fn multiply_tokens<'a, B: Blocks, const DOT: bool, const TOKENS: usize>(
     rows: impl Iterator<Item = &'a [Group]>,
     x: Q8Rows<'_>,
     start: usize,
@@ -266,7 +286,8 @@ fn multiply_tokens<'a, B: Blocks, const TOKENS: usize>(
     for (r, groups) in rows.enumerate() {
         let mut accumulators = [vdupq_n_f32(0.0); TOKENS];
         for (i, group) in groups.iter().enumerate() {
-            accumulators = from_fn(|t| accumulate::<B>(accumulators[t], group, &x[t][start + i]));
+            accumulators =
+                from_fn(|t| accumulate::<B, DOT>(accumulators[t], group, &x[t][start + i]));
         }
         for (t, accumulator) in accumulators.into_iter().enumerate() {
             let sum = vaddvq_f32(accumulator);
@@ -282,7 +303,11 @@ fn multiply_tokens<'a, B: Blocks, const TOKENS: usize>(
 /// Adds the product of a group of weights with one of activations.
 #[target_feature(enable = "neon")]
 #[inline]
-fn accumulate<B: Blocks>(accumulator: float32x4_t, group: &Group, x: &Q8Group) -> float32x4_t {
+fn accumulate<B: Blocks, const DOT: bool>(
+    accumulator: float32x4_t,
+    group: &Group,
+    x: &Q8Group,
+) -> float32x4_t {
     // SAFETY: 128 codes, four scales, two times four sums.
     let (codes, scales, sums): ([int8x16_t; 8], _, _) = unsafe {
         let (codes, sums) = (x.codes.as_ptr(), x.sums.as_ptr());
@@ -300,8 +325,14 @@ fn accumulate<B: Blocks>(accumulator: float32x4_t, group: &Group, x: &Q8Group) -
         for half in 0..2 {
             let every_other =
                 |v: &[int8x16_t; 8]| -> [int8x16_t; 4] { from_fn(|i| v[2 * i + half]) };
-            let (low, high) = products(every_other(&group.codes), every_other(&codes));
-            let dot = vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high));
+            let (weights, codes) = (every_other(&group.codes), every_other(&codes));
+            let dot = if DOT {
+                // SAFETY: `DOT` says that the CPU has the instruction.
+                unsafe { signed_dots(weights, codes) }
+            } else {
+                let (low, high) = products(weights, codes);
+                vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high))
+            };
             accumulator = add(accumulator, dot, group.scales[half]);
             if B::HAS_MINIMUMS {
                 accumulator = vfmaq_f32(accumulator, group.minimums[half], sums[half]);
@@ -309,7 +340,10 @@ fn accumulate<B: Blocks>(accumulator: float32x4_t, group: &Group, x: &Q8Group) -
         }
         return accumulator;
     }
-    let dot = if B::CODES == Codes::UpTo31 {
+    let dot = if DOT {
+        // SAFETY: `DOT` says that the CPU has the instruction.
+        unsafe { signed_dots(group.codes, codes) }
+    } else if B::CODES == Codes::UpTo31 {
         let (low, high) = products(group.codes, codes);
         vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high))
     } else {
@@ -340,6 +374,58 @@ fn products<const N: usize>(a: [int8x16_t; N], b: [int8x16_t; N]) -> (int16x8_t,
         high = vmlal_high_s8(high, a, b);
     }
     (low, high)
+}
+
+/// The sums over the vectors of the dot products of four neighbours each.
+///
+/// # Safety
+/// The CPU has `sdot`.
+#[target_feature(enable = "neon")]
+#[inline]
+unsafe fn signed_dots<const N: usize>(a: [int8x16_t; N], b: [int8x16_t; N]) -> int32x4_t {
+    let mut dots = vdupq_n_s32(0);
+    for (a, b) in a.into_iter().zip(b) {
+        // The intrinsic is not stable.
+        // SAFETY: the caller promised the instruction, which does nothing but compute.
+        unsafe {
+            asm!(
+                ".arch_extension dotprod",
+                "sdot {dots:v}.4s, {a:v}.16b, {b:v}.16b",
+                dots = inlateout(vreg) dots,
+                a = in(vreg) a,
+                b = in(vreg) b,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+    }
+    dots
+}
+
+/// Adds to each lane of `dots` the dot product of four neighbours of `a` with those in lane `LANE` of `b`.
+///
+/// # Safety
+/// The CPU has `sdot`.
+#[target_feature(enable = "neon")]
+#[inline]
+unsafe fn signed_dot_of_lane<const LANE: i32>(
+    dots: int32x4_t,
+    a: int8x16_t,
+    b: int8x16_t,
+) -> int32x4_t {
+    let mut dots = dots;
+    // SAFETY: as in `signed_dots`.
+    unsafe {
+        asm!(
+            ".arch_extension dotprod",
+            "sdot {dots:v}.4s, {a:v}.16b, {b:v}.4b[{lane}]",
+            dots = inlateout(vreg) dots,
+            a = in(vreg) a,
+            b = in(vreg) b,
+            lane = const LANE,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    dots
 }
 
 /// The 16 bytes at `offset`.

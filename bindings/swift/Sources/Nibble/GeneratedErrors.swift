@@ -29,6 +29,9 @@ extension NibbleError {
             self = .memoryLimit(file: file, needed: needed, available: available, details)
         case .OutOfMemory(let code, let detail, let needed):
             self = .outOfMemory(needed: needed, Details(code: code, message: detail))
+        case .DiskSpace(let code, let detail, let file, let needed, let available):
+            let details = Details(code: code, message: detail)
+            self = .diskSpace(file: file, needed: needed, available: available, details)
         case .ContextFull(let code, let detail, let needed, let available):
             let details = Details(code: code, message: detail)
             self = .contextFull(needed: needed, available: available, details)

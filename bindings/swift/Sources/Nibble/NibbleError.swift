@@ -39,6 +39,8 @@ public enum NibbleError: Error, Hashable, Sendable {
     case memoryLimit(file: String, needed: UInt64, available: UInt64, Details)
     /// Memory could not be had. In bytes.
     case outOfMemory(needed: UInt64, Details)
+    /// A file that was to be written does not fit the disk; nothing is left of it. In bytes.
+    case diskSpace(file: String, needed: UInt64, available: UInt64, Details)
     /// The text does not fit the session's context. In tokens.
     case contextFull(needed: UInt64, available: UInt64, Details)
     /// An argument outside its range; nothing was done. `found` is empty for text, which is not repeated.
@@ -64,7 +66,8 @@ public enum NibbleError: Error, Hashable, Sendable {
             .truncated(_, _, _, let details), .damaged(_, _, _, let details),
             .unsupported(_, _, let details), .fileChanged(_, _, _, let details),
             .checksumMismatch(_, _, _, let details), .memoryLimit(_, _, _, let details),
-            .outOfMemory(_, let details), .contextFull(_, _, let details),
+            .outOfMemory(_, let details), .diskSpace(_, _, _, let details),
+            .contextFull(_, _, let details),
             .invalidArgument(_, _, _, let details), .cancelled(let details), .busy(let details),
             .closed(let details), .inUse(_, let details), .readOnly(let details),
             .internal(let details):

@@ -2795,6 +2795,12 @@ public protocol ModelFileProtocol: AnyObject, Sendable {
     func inspect(options: ModelOptions?) throws  -> ModelFileInfo
     
     /**
+     * Begins to write the file's prepared form, which opens faster and runs faster: to `destination`, or where
+     * [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path.
+     */
+    func prepare(destination: String?) throws  -> Preparation
+    
+    /**
      * Begins to compare the file's SHA-256 with `sha256`, 64 hexadecimal digits.
      */
     func verify(sha256: String) throws  -> Verification
@@ -2898,6 +2904,20 @@ open func inspect(options: ModelOptions? = nil)throws  -> ModelFileInfo  {
 }
     
     /**
+     * Begins to write the file's prepared form, which opens faster and runs faster: to `destination`, or where
+     * [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path.
+     */
+open func prepare(destination: String? = nil)throws  -> Preparation  {
+    return try  FfiConverterTypePreparation_lift(try rustCallWithError(FfiConverterTypeNibbleError_lift) {
+        uniffiCallStatus in
+    uniffi_nibble_ffi_fn_method_modelfile_prepare(
+            self.uniffiCloneHandle(),
+        FfiConverterOptionString.lower(destination),uniffiCallStatus
+    )
+})
+}
+    
+    /**
      * Begins to compare the file's SHA-256 with `sha256`, 64 hexadecimal digits.
      */
 open func verify(sha256: String)throws  -> Verification  {
@@ -2953,6 +2973,153 @@ public func FfiConverterTypeModelFile_lift(_ handle: UInt64) throws -> ModelFile
 #endif
 public func FfiConverterTypeModelFile_lower(_ value: ModelFile) -> UInt64 {
     return FfiConverterTypeModelFile.lower(value)
+}
+
+
+
+
+
+
+/**
+ * A prepared file in the making, pulled step by step, so that it can be shown and stopped: whoever releases it
+ * before the end has stopped it, and nothing is left.
+ */
+public protocol PreparationProtocol: AnyObject, Sendable {
+    
+    /**
+     * Does the next few megabytes; none once the file is there under its name, whole and on the disk.
+     */
+    func next() throws  -> PreparationProgress?
+    
+    /**
+     * Stops, and removes what is not finished.
+     */
+    func release() throws 
+    
+}
+/**
+ * A prepared file in the making, pulled step by step, so that it can be shown and stopped: whoever releases it
+ * before the end has stopped it, and nothing is left.
+ */
+open class Preparation: PreparationProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_nibble_ffi_fn_clone_preparation(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_nibble_ffi_fn_free_preparation(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * Does the next few megabytes; none once the file is there under its name, whole and on the disk.
+     */
+open func next()throws  -> PreparationProgress?  {
+    return try  FfiConverterOptionTypePreparationProgress.lift(try rustCallWithError(FfiConverterTypeNibbleError_lift) {
+        uniffiCallStatus in
+    uniffi_nibble_ffi_fn_method_preparation_next(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * Stops, and removes what is not finished.
+     */
+open func release()throws   {try rustCallWithError(FfiConverterTypeNibbleError_lift) {
+        uniffiCallStatus in
+    uniffi_nibble_ffi_fn_method_preparation_release(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+    
+
+    
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePreparation: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Preparation
+
+    public static func lift(_ handle: UInt64) throws -> Preparation {
+        return Preparation(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Preparation) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Preparation {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Preparation, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePreparation_lift(_ handle: UInt64) throws -> Preparation {
+    return try FfiConverterTypePreparation.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePreparation_lower(_ value: Preparation) -> UInt64 {
+    return FfiConverterTypePreparation.lower(value)
 }
 
 
@@ -5755,6 +5922,75 @@ public func FfiConverterTypeModelOptions_lift(_ buf: RustBuffer) throws -> Model
 #endif
 public func FfiConverterTypeModelOptions_lower(_ value: ModelOptions) -> RustBuffer {
     return FfiConverterTypeModelOptions.lower(value)
+}
+
+
+/**
+ * How far a preparation is, in bytes of work, which are more than the file has: it is read twice.
+ */
+public struct PreparationProgress: Equatable, Hashable {
+    /**
+     * Done so far.
+     */
+    public var done: UInt64
+    /**
+     * In all.
+     */
+    public var total: UInt64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Done so far.
+         */done: UInt64, 
+        /**
+         * In all.
+         */total: UInt64) {
+        self.done = done
+        self.total = total
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension PreparationProgress: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePreparationProgress: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PreparationProgress {
+        return
+            try PreparationProgress(
+                done: FfiConverterUInt64.read(from: &buf), 
+                total: FfiConverterUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PreparationProgress, into buf: inout [UInt8]) {
+        FfiConverterUInt64.write(value.done, into: &buf)
+        FfiConverterUInt64.write(value.total, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePreparationProgress_lift(_ buf: RustBuffer) throws -> PreparationProgress {
+    return try FfiConverterTypePreparationProgress.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePreparationProgress_lower(_ value: PreparationProgress) -> RustBuffer {
+    return FfiConverterTypePreparationProgress.lower(value)
 }
 
 
@@ -8813,6 +9049,26 @@ enum NibbleError: Swift.Error, Equatable, Hashable {
          */needed: UInt64
     )
     /**
+     * A file that was to be written does not fit the disk; nothing is left of it.
+     */
+    case DiskSpace(
+        /**
+         * Exact name.
+         */code: String, 
+        /**
+         * What happened.
+         */detail: String, 
+        /**
+         * The file that was to be written.
+         */file: String, 
+        /**
+         * Bytes that it needs.
+         */needed: UInt64, 
+        /**
+         * Bytes that are free for this user.
+         */available: UInt64
+    )
+    /**
      * The text does not fit the session's context.
      */
     case ContextFull(
@@ -9004,41 +9260,48 @@ public struct FfiConverterTypeNibbleError: FfiConverterRustBuffer {
             detail: try FfiConverterString.read(from: &buf), 
             needed: try FfiConverterUInt64.read(from: &buf)
             )
-        case 11: return .ContextFull(
+        case 11: return .DiskSpace(
+            code: try FfiConverterString.read(from: &buf), 
+            detail: try FfiConverterString.read(from: &buf), 
+            file: try FfiConverterString.read(from: &buf), 
+            needed: try FfiConverterUInt64.read(from: &buf), 
+            available: try FfiConverterUInt64.read(from: &buf)
+            )
+        case 12: return .ContextFull(
             code: try FfiConverterString.read(from: &buf), 
             detail: try FfiConverterString.read(from: &buf), 
             needed: try FfiConverterUInt64.read(from: &buf), 
             available: try FfiConverterUInt64.read(from: &buf)
             )
-        case 12: return .InvalidArgument(
+        case 13: return .InvalidArgument(
             code: try FfiConverterString.read(from: &buf), 
             detail: try FfiConverterString.read(from: &buf), 
             argument: try FfiConverterString.read(from: &buf), 
             expected: try FfiConverterString.read(from: &buf), 
             found: try FfiConverterString.read(from: &buf)
             )
-        case 13: return .Cancelled(
+        case 14: return .Cancelled(
             code: try FfiConverterString.read(from: &buf), 
             detail: try FfiConverterString.read(from: &buf)
             )
-        case 14: return .Busy(
+        case 15: return .Busy(
             code: try FfiConverterString.read(from: &buf), 
             detail: try FfiConverterString.read(from: &buf)
             )
-        case 15: return .Closed(
+        case 16: return .Closed(
             code: try FfiConverterString.read(from: &buf), 
             detail: try FfiConverterString.read(from: &buf)
             )
-        case 16: return .InUse(
+        case 17: return .InUse(
             code: try FfiConverterString.read(from: &buf), 
             detail: try FfiConverterString.read(from: &buf), 
             file: try FfiConverterString.read(from: &buf)
             )
-        case 17: return .ReadOnly(
+        case 18: return .ReadOnly(
             code: try FfiConverterString.read(from: &buf), 
             detail: try FfiConverterString.read(from: &buf)
             )
-        case 18: return .Internal(
+        case 19: return .Internal(
             code: try FfiConverterString.read(from: &buf), 
             detail: try FfiConverterString.read(from: &buf)
             )
@@ -9135,8 +9398,17 @@ public struct FfiConverterTypeNibbleError: FfiConverterRustBuffer {
             FfiConverterUInt64.write(needed, into: &buf)
             
         
-        case let .ContextFull(code,detail,needed,available):
+        case let .DiskSpace(code,detail,file,needed,available):
             writeInt(&buf, Int32(11))
+            FfiConverterString.write(code, into: &buf)
+            FfiConverterString.write(detail, into: &buf)
+            FfiConverterString.write(file, into: &buf)
+            FfiConverterUInt64.write(needed, into: &buf)
+            FfiConverterUInt64.write(available, into: &buf)
+            
+        
+        case let .ContextFull(code,detail,needed,available):
+            writeInt(&buf, Int32(12))
             FfiConverterString.write(code, into: &buf)
             FfiConverterString.write(detail, into: &buf)
             FfiConverterUInt64.write(needed, into: &buf)
@@ -9144,7 +9416,7 @@ public struct FfiConverterTypeNibbleError: FfiConverterRustBuffer {
             
         
         case let .InvalidArgument(code,detail,argument,expected,found):
-            writeInt(&buf, Int32(12))
+            writeInt(&buf, Int32(13))
             FfiConverterString.write(code, into: &buf)
             FfiConverterString.write(detail, into: &buf)
             FfiConverterString.write(argument, into: &buf)
@@ -9153,38 +9425,38 @@ public struct FfiConverterTypeNibbleError: FfiConverterRustBuffer {
             
         
         case let .Cancelled(code,detail):
-            writeInt(&buf, Int32(13))
-            FfiConverterString.write(code, into: &buf)
-            FfiConverterString.write(detail, into: &buf)
-            
-        
-        case let .Busy(code,detail):
             writeInt(&buf, Int32(14))
             FfiConverterString.write(code, into: &buf)
             FfiConverterString.write(detail, into: &buf)
             
         
-        case let .Closed(code,detail):
+        case let .Busy(code,detail):
             writeInt(&buf, Int32(15))
             FfiConverterString.write(code, into: &buf)
             FfiConverterString.write(detail, into: &buf)
             
         
-        case let .InUse(code,detail,file):
+        case let .Closed(code,detail):
             writeInt(&buf, Int32(16))
+            FfiConverterString.write(code, into: &buf)
+            FfiConverterString.write(detail, into: &buf)
+            
+        
+        case let .InUse(code,detail,file):
+            writeInt(&buf, Int32(17))
             FfiConverterString.write(code, into: &buf)
             FfiConverterString.write(detail, into: &buf)
             FfiConverterString.write(file, into: &buf)
             
         
         case let .ReadOnly(code,detail):
-            writeInt(&buf, Int32(17))
+            writeInt(&buf, Int32(18))
             FfiConverterString.write(code, into: &buf)
             FfiConverterString.write(detail, into: &buf)
             
         
         case let .Internal(code,detail):
-            writeInt(&buf, Int32(18))
+            writeInt(&buf, Int32(19))
             FfiConverterString.write(code, into: &buf)
             FfiConverterString.write(detail, into: &buf)
             
@@ -10144,6 +10416,30 @@ fileprivate struct FfiConverterOptionTypeModelOptions: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypePreparationProgress: FfiConverterRustBuffer {
+    typealias SwiftType = PreparationProgress?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypePreparationProgress.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypePreparationProgress.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypePrimers: FfiConverterRustBuffer {
     typealias SwiftType = Primers?
 
@@ -11005,6 +11301,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_nibble_ffi_checksum_method_modelfile_inspect() != 38407) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_nibble_ffi_checksum_method_modelfile_prepare() != 21690) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_nibble_ffi_checksum_method_modelfile_verify() != 44578) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -11012,6 +11311,12 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nibble_ffi_checksum_method_verification_release() != 31337) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_nibble_ffi_checksum_method_preparation_next() != 17571) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_nibble_ffi_checksum_method_preparation_release() != 2792) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nibble_ffi_checksum_method_session_capacity() != 53448) {

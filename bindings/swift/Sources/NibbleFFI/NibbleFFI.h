@@ -683,6 +683,11 @@ uint64_t uniffi_nibble_ffi_fn_constructor_modelfile_at_path(RustBuffer path, Rus
 RustBuffer uniffi_nibble_ffi_fn_method_modelfile_inspect(uint64_t ptr, RustBuffer options, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODELFILE_PREPARE
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODELFILE_PREPARE
+uint64_t uniffi_nibble_ffi_fn_method_modelfile_prepare(uint64_t ptr, RustBuffer destination, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODELFILE_VERIFY
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODELFILE_VERIFY
 uint64_t uniffi_nibble_ffi_fn_method_modelfile_verify(uint64_t ptr, RustBuffer sha256, RustCallStatus *_Nonnull out_status
@@ -706,6 +711,26 @@ RustBuffer uniffi_nibble_ffi_fn_method_verification_next(uint64_t ptr, RustCallS
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_VERIFICATION_RELEASE
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_VERIFICATION_RELEASE
 void uniffi_nibble_ffi_fn_method_verification_release(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_CLONE_PREPARATION
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_CLONE_PREPARATION
+uint64_t uniffi_nibble_ffi_fn_clone_preparation(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_FREE_PREPARATION
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_FREE_PREPARATION
+void uniffi_nibble_ffi_fn_free_preparation(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_PREPARATION_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_PREPARATION_NEXT
+RustBuffer uniffi_nibble_ffi_fn_method_preparation_next(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_PREPARATION_RELEASE
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_PREPARATION_RELEASE
+void uniffi_nibble_ffi_fn_method_preparation_release(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_CLONE_SESSION
@@ -1563,6 +1588,12 @@ uint16_t uniffi_nibble_ffi_checksum_method_modelfile_inspect(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_MODELFILE_PREPARE
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_MODELFILE_PREPARE
+uint16_t uniffi_nibble_ffi_checksum_method_modelfile_prepare(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_MODELFILE_VERIFY
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_MODELFILE_VERIFY
 uint16_t uniffi_nibble_ffi_checksum_method_modelfile_verify(void
@@ -1578,6 +1609,18 @@ uint16_t uniffi_nibble_ffi_checksum_method_verification_next(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_VERIFICATION_RELEASE
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_VERIFICATION_RELEASE
 uint16_t uniffi_nibble_ffi_checksum_method_verification_release(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_PREPARATION_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_PREPARATION_NEXT
+uint16_t uniffi_nibble_ffi_checksum_method_preparation_next(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_PREPARATION_RELEASE
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_PREPARATION_RELEASE
+uint16_t uniffi_nibble_ffi_checksum_method_preparation_release(void
     
 );
 #endif

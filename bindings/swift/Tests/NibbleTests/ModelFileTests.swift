@@ -44,6 +44,38 @@ final class ModelFileTests: XCTestCase {
         } catch is CancellationError {}
     }
 
+    func testPreparing() async throws {
+        let folder = try TemporaryFolder()
+        let source = folder.url.appendingPathComponent("model.gguf")
+        try FileManager.default.copyItem(at: Places.phi3Tiny, to: source)
+        let steps = Collected<ModelFile.PreparationProgress>()
+        try await ModelFile(source).prepare { steps.append($0) }
+        XCTAssertEqual(steps.all.last?.done, steps.all.last?.total)
+        let prepared = folder.url.appendingPathComponent("model.nibble.gguf")
+        do {
+            try await ModelFile(prepared).prepare()
+            XCTFail("no error")
+        } catch NibbleError.unsupported {}
+        try FileManager.default.removeItem(at: source)
+        _ = try await Model(contentsOf: source)
+    }
+
+    func testOfACancelledPreparationNothingIsLeft() async throws {
+        let folder = try TemporaryFolder()
+        let destination = folder.url.appendingPathComponent("model.gguf")
+        let file = try ModelFile(Places.smolLM2)
+        let task = Task {
+            try await file.prepare(to: destination) { step in
+                if step.done > step.total / 2 { withUnsafeCurrentTask { $0?.cancel() } }
+            }
+        }
+        do {
+            try await task.value
+            XCTFail("it went on to the end")
+        } catch is CancellationError {}
+        XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.url.path), [])
+    }
+
     func testInspecting() async throws {
         let info = try await ModelFile(Places.smolLM2).inspect()
         XCTAssertEqual(info.architecture, "llama")

@@ -801,11 +801,17 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_modelfile_inspect(
     ): Int
+    external fun uniffi_nibble_ffi_checksum_method_modelfile_prepare(
+    ): Int
     external fun uniffi_nibble_ffi_checksum_method_modelfile_verify(
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_verification_next(
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_verification_release(
+    ): Int
+    external fun uniffi_nibble_ffi_checksum_method_preparation_next(
+    ): Int
+    external fun uniffi_nibble_ffi_checksum_method_preparation_release(
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_session_capacity(
     ): Int
@@ -1087,6 +1093,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_nibble_ffi_fn_method_modelfile_inspect(`ptr`: Long,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
+    external fun uniffi_nibble_ffi_fn_method_modelfile_prepare(`ptr`: Long,`destination`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
     external fun uniffi_nibble_ffi_fn_method_modelfile_verify(`ptr`: Long,`sha256`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
     external fun uniffi_nibble_ffi_fn_clone_verification(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
@@ -1096,6 +1104,14 @@ internal object UniffiLib {
     external fun uniffi_nibble_ffi_fn_method_verification_next(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_nibble_ffi_fn_method_verification_release(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_nibble_ffi_fn_clone_preparation(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_nibble_ffi_fn_free_preparation(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_nibble_ffi_fn_method_preparation_next(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
+    external fun uniffi_nibble_ffi_fn_method_preparation_release(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
     external fun uniffi_nibble_ffi_fn_clone_session(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
@@ -1491,6 +1507,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_nibble_ffi_checksum_method_modelfile_inspect() and 0xFFFF) != 38407) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_nibble_ffi_checksum_method_modelfile_prepare() and 0xFFFF) != 21690) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_nibble_ffi_checksum_method_modelfile_verify() and 0xFFFF) != 44578) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1498,6 +1517,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nibble_ffi_checksum_method_verification_release() and 0xFFFF) != 31337) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_nibble_ffi_checksum_method_preparation_next() and 0xFFFF) != 17571) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_nibble_ffi_checksum_method_preparation_release() and 0xFFFF) != 2792) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nibble_ffi_checksum_method_session_capacity() and 0xFFFF) != 53448) {
@@ -5761,6 +5786,12 @@ internal interface ModelFileInterface {
     fun `inspect`(`options`: ModelOptions? = null): ModelFileInfo
     
     /**
+     * Begins to write the file's prepared form, which opens faster and runs faster: to `destination`, or where
+     * [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path.
+     */
+    fun `prepare`(`destination`: kotlin.String? = null): Preparation
+    
+    /**
      * Begins to compare the file's SHA-256 with `sha256`, 64 hexadecimal digits.
      */
     fun `verify`(`sha256`: kotlin.String): Verification
@@ -5892,6 +5923,25 @@ internal open class ModelFile: Disposable, AutoCloseable, ModelFileInterface
 
     
     /**
+     * Begins to write the file's prepared form, which opens faster and runs faster: to `destination`, or where
+     * [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path.
+     */
+    @Throws(NibbleException::class)override fun `prepare`(`destination`: kotlin.String?): Preparation {
+            return FfiConverterTypePreparation.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NibbleException) { _status ->
+    UniffiLib.uniffi_nibble_ffi_fn_method_modelfile_prepare(
+        it,
+        
+        FfiConverterOptionalString.lower(`destination`),_status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
      * Begins to compare the file's SHA-256 with `sha256`, 64 hexadecimal digits.
      */
     @Throws(NibbleException::class)override fun `verify`(`sha256`: kotlin.String): Verification {
@@ -5976,6 +6026,297 @@ internal object FfiConverterTypeModelFile: FfiConverter<ModelFile, Long> {
     override fun allocationSize(value: ModelFile) = 8UL
 
     override fun write(value: ModelFile, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * A prepared file in the making, pulled step by step, so that it can be shown and stopped: whoever releases it
+ * before the end has stopped it, and nothing is left.
+ */
+internal interface PreparationInterface {
+    
+    /**
+     * Does the next few megabytes; none once the file is there under its name, whole and on the disk.
+     */
+    fun `next`(): PreparationProgress?
+    
+    /**
+     * Stops, and removes what is not finished.
+     */
+    fun `release`()
+    
+    companion object
+}
+
+/**
+ * A prepared file in the making, pulled step by step, so that it can be shown and stopped: whoever releases it
+ * before the end has stopped it, and nothing is left.
+ */
+internal open class Preparation: Disposable, AutoCloseable, PreparationInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_nibble_ffi_fn_free_preparation(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_nibble_ffi_fn_clone_preparation(handle, status)
+        }
+    }
+
+    
+    /**
+     * Does the next few megabytes; none once the file is there under its name, whole and on the disk.
+     */
+    @Throws(NibbleException::class)override fun `next`(): PreparationProgress? {
+            return FfiConverterOptionalTypePreparationProgress.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NibbleException) { _status ->
+    UniffiLib.uniffi_nibble_ffi_fn_method_preparation_next(
+        it,
+        _status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
+     * Stops, and removes what is not finished.
+     */
+    @Throws(NibbleException::class)override fun `release`()
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(NibbleException) { _status ->
+    UniffiLib.uniffi_nibble_ffi_fn_method_preparation_release(
+        it,
+        _status)
+}
+    }
+    
+    
+
+    
+
+    
+
+
+    
+    
+    /**
+     * @suppress
+     */
+    companion object
+    
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypePreparation: FfiConverter<Preparation, Long> {
+    override fun lower(value: Preparation): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): Preparation {
+        return Preparation(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Preparation {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Preparation) = 8UL
+
+    override fun write(value: Preparation, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -8969,6 +9310,53 @@ internal object FfiConverterTypeModelOptions: FfiConverterRustBuffer<ModelOption
 
 
 /**
+ * How far a preparation is, in bytes of work, which are more than the file has: it is read twice.
+ */
+internal data class PreparationProgress (
+    /**
+     * Done so far.
+     */
+    val `done`: kotlin.ULong
+    , 
+    /**
+     * In all.
+     */
+    val `total`: kotlin.ULong
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypePreparationProgress: FfiConverterRustBuffer<PreparationProgress> {
+    override fun read(buf: ByteBuffer): PreparationProgress {
+        return PreparationProgress(
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PreparationProgress) = (
+            FfiConverterULong.allocationSize(value.`done`) +
+            FfiConverterULong.allocationSize(value.`total`)
+    )
+
+    override fun write(value: PreparationProgress, buf: ByteBuffer) {
+            FfiConverterULong.write(value.`done`, buf)
+            FfiConverterULong.write(value.`total`, buf)
+    }
+}
+
+
+
+/**
  * What the model reads before the text of each kind of field: a few lines in its style.
  */
 internal data class Primers (
@@ -11827,6 +12215,40 @@ internal sealed class NibbleException: kotlin.Exception() {
     }
     
     /**
+     * A file that was to be written does not fit the disk; nothing is left of it.
+     */
+    class DiskSpace(
+        
+        /**
+         * Exact name.
+         */
+        val `code`: kotlin.String, 
+        
+        /**
+         * What happened.
+         */
+        val `detail`: kotlin.String, 
+        
+        /**
+         * The file that was to be written.
+         */
+        val `file`: kotlin.String, 
+        
+        /**
+         * Bytes that it needs.
+         */
+        val `needed`: kotlin.ULong, 
+        
+        /**
+         * Bytes that are free for this user.
+         */
+        val `available`: kotlin.ULong
+        ) : NibbleException() {
+        override val message
+            get() = "code=${ `code` }, detail=${ `detail` }, file=${ `file` }, needed=${ `needed` }, available=${ `available` }"
+    }
+    
+    /**
      * The text does not fit the session's context.
      */
     class ContextFull(
@@ -12088,41 +12510,48 @@ internal object FfiConverterTypeNibbleError : FfiConverterRustBuffer<NibbleExcep
                 FfiConverterString.read(buf),
                 FfiConverterULong.read(buf),
                 )
-            11 -> NibbleException.ContextFull(
+            11 -> NibbleException.DiskSpace(
+                FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 FfiConverterULong.read(buf),
                 FfiConverterULong.read(buf),
                 )
-            12 -> NibbleException.InvalidArgument(
+            12 -> NibbleException.ContextFull(
+                FfiConverterString.read(buf),
+                FfiConverterString.read(buf),
+                FfiConverterULong.read(buf),
+                FfiConverterULong.read(buf),
+                )
+            13 -> NibbleException.InvalidArgument(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
-            13 -> NibbleException.Cancelled(
+            14 -> NibbleException.Cancelled(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
-            14 -> NibbleException.Busy(
+            15 -> NibbleException.Busy(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
-            15 -> NibbleException.Closed(
+            16 -> NibbleException.Closed(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
-            16 -> NibbleException.InUse(
+            17 -> NibbleException.InUse(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
-            17 -> NibbleException.ReadOnly(
+            18 -> NibbleException.ReadOnly(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
-            18 -> NibbleException.Internal(
+            19 -> NibbleException.Internal(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
@@ -12212,6 +12641,15 @@ internal object FfiConverterTypeNibbleError : FfiConverterRustBuffer<NibbleExcep
                 + FfiConverterString.allocationSize(value.`code`)
                 + FfiConverterString.allocationSize(value.`detail`)
                 + FfiConverterULong.allocationSize(value.`needed`)
+            )
+            is NibbleException.DiskSpace -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`code`)
+                + FfiConverterString.allocationSize(value.`detail`)
+                + FfiConverterString.allocationSize(value.`file`)
+                + FfiConverterULong.allocationSize(value.`needed`)
+                + FfiConverterULong.allocationSize(value.`available`)
             )
             is NibbleException.ContextFull -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
@@ -12353,8 +12791,17 @@ internal object FfiConverterTypeNibbleError : FfiConverterRustBuffer<NibbleExcep
                 FfiConverterULong.write(value.`needed`, buf)
                 Unit
             }
-            is NibbleException.ContextFull -> {
+            is NibbleException.DiskSpace -> {
                 buf.putInt(11)
+                FfiConverterString.write(value.`code`, buf)
+                FfiConverterString.write(value.`detail`, buf)
+                FfiConverterString.write(value.`file`, buf)
+                FfiConverterULong.write(value.`needed`, buf)
+                FfiConverterULong.write(value.`available`, buf)
+                Unit
+            }
+            is NibbleException.ContextFull -> {
+                buf.putInt(12)
                 FfiConverterString.write(value.`code`, buf)
                 FfiConverterString.write(value.`detail`, buf)
                 FfiConverterULong.write(value.`needed`, buf)
@@ -12362,7 +12809,7 @@ internal object FfiConverterTypeNibbleError : FfiConverterRustBuffer<NibbleExcep
                 Unit
             }
             is NibbleException.InvalidArgument -> {
-                buf.putInt(12)
+                buf.putInt(13)
                 FfiConverterString.write(value.`code`, buf)
                 FfiConverterString.write(value.`detail`, buf)
                 FfiConverterString.write(value.`argument`, buf)
@@ -12371,38 +12818,38 @@ internal object FfiConverterTypeNibbleError : FfiConverterRustBuffer<NibbleExcep
                 Unit
             }
             is NibbleException.Cancelled -> {
-                buf.putInt(13)
-                FfiConverterString.write(value.`code`, buf)
-                FfiConverterString.write(value.`detail`, buf)
-                Unit
-            }
-            is NibbleException.Busy -> {
                 buf.putInt(14)
                 FfiConverterString.write(value.`code`, buf)
                 FfiConverterString.write(value.`detail`, buf)
                 Unit
             }
-            is NibbleException.Closed -> {
+            is NibbleException.Busy -> {
                 buf.putInt(15)
                 FfiConverterString.write(value.`code`, buf)
                 FfiConverterString.write(value.`detail`, buf)
                 Unit
             }
-            is NibbleException.InUse -> {
+            is NibbleException.Closed -> {
                 buf.putInt(16)
+                FfiConverterString.write(value.`code`, buf)
+                FfiConverterString.write(value.`detail`, buf)
+                Unit
+            }
+            is NibbleException.InUse -> {
+                buf.putInt(17)
                 FfiConverterString.write(value.`code`, buf)
                 FfiConverterString.write(value.`detail`, buf)
                 FfiConverterString.write(value.`file`, buf)
                 Unit
             }
             is NibbleException.ReadOnly -> {
-                buf.putInt(17)
+                buf.putInt(18)
                 FfiConverterString.write(value.`code`, buf)
                 FfiConverterString.write(value.`detail`, buf)
                 Unit
             }
             is NibbleException.Internal -> {
-                buf.putInt(18)
+                buf.putInt(19)
                 FfiConverterString.write(value.`code`, buf)
                 FfiConverterString.write(value.`detail`, buf)
                 Unit
@@ -13369,6 +13816,38 @@ internal object FfiConverterOptionalTypeModelOptions: FfiConverterRustBuffer<Mod
         } else {
             buf.put(1)
             FfiConverterTypeModelOptions.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalTypePreparationProgress: FfiConverterRustBuffer<PreparationProgress?> {
+    override fun read(buf: ByteBuffer): PreparationProgress? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypePreparationProgress.read(buf)
+    }
+
+    override fun allocationSize(value: PreparationProgress?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypePreparationProgress.allocationSize(value)
+        }
+    }
+
+    override fun write(value: PreparationProgress?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypePreparationProgress.write(value, buf)
         }
     }
 }

@@ -35,6 +35,14 @@ public data class ModelFileInfo(
  */
 public data class VerificationProgress(val done: Long, val total: Long)
 
+/**
+ * How far a preparation is, in bytes of work, which are more than the file has: it is read twice.
+ *
+ * @property done so far
+ * @property total in all
+ */
+public data class PreparationProgress(val done: Long, val total: Long)
+
 /** A file that should be a model, before it is opened: is it whole, and what is in it? */
 public class ModelFile private constructor(private val native: NativeModelFile) : Closeable {
 
@@ -61,6 +69,25 @@ public class ModelFile private constructor(private val native: NativeModelFile) 
             while (true) {
                 val progress = nativeCall { verification.next() } ?: break
                 emit(VerificationProgress(progress.done.signed(), progress.total.signed()))
+            }
+        }
+    }.flowOn(nibbleDispatcher)
+
+    /**
+     * Writes the file's prepared form, which runs faster and is about as large, to [destination], or beside the file,
+     * where [Model.open] finds it; and tells how far it is. It appears only when it is whole and on the disk; of a
+     * flow that is cancelled nothing is left. The flow is cold, and fails with [NibbleException.DiskSpace], or with
+     * [NibbleException.Unsupported] for a file that is prepared already.
+     */
+    public fun prepare(destination: File? = null): Flow<PreparationProgress> = flow {
+        nativeCall { native.prepare(destination?.path) }.use { preparation ->
+            try {
+                while (true) {
+                    val progress = nativeCall { preparation.next() } ?: break
+                    emit(PreparationProgress(progress.done.signed(), progress.total.signed()))
+                }
+            } finally {
+                nativeCall { preparation.release() }
             }
         }
     }.flowOn(nibbleDispatcher)

@@ -137,6 +137,22 @@ public sealed class NibbleException(
     ) : NibbleException(code, message, cause)
 
     /**
+     * A file that was to be written does not fit the disk; nothing is left of it.
+     *
+     * @property file the file that was to be written
+     * @property needed bytes that it needs
+     * @property available bytes that are free for this user
+     */
+    public class DiskSpace internal constructor(
+        code: String,
+        message: String,
+        cause: Throwable?,
+        public val file: String,
+        public val needed: Long,
+        public val available: Long,
+    ) : NibbleException(code, message, cause)
+
+    /**
      * Memory could not be had.
      *
      * @property needed bytes asked for
@@ -235,6 +251,8 @@ internal fun NativeException.translated(): NibbleException = when (this) {
     is NativeException.MemoryLimit ->
         NibbleException.MemoryLimit(code, detail, this, file, needed.signed(), available.signed())
     is NativeException.OutOfMemory -> NibbleException.OutOfMemory(code, detail, this, needed.signed())
+    is NativeException.DiskSpace ->
+        NibbleException.DiskSpace(code, detail, this, file, needed.signed(), available.signed())
     is NativeException.ContextFull ->
         NibbleException.ContextFull(code, detail, this, needed.signed(), available.signed())
     is NativeException.InvalidArgument -> NibbleException.InvalidArgument(code, detail, this, argument, expected, found)

@@ -2,6 +2,7 @@ package dev.nibble
 
 import dev.nibble.support.Fixtures
 import kotlinx.coroutines.flow.collect
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.test.runTest
 import org.junit.jupiter.api.Test
@@ -143,6 +144,24 @@ class ErrorsTest {
             assertEquals(VerificationProgress(Fixtures.tiny.length(), Fixtures.tiny.length()), progress.last())
             failure<NibbleException.InvalidArgument> { file.verify("12").collect() }
         }
+    }
+
+    @Test
+    fun `a model is prepared with progress and of one that is given up nothing is left`() = runTest {
+        val source = Fixtures.tiny.copyTo(folder.resolve("model.gguf"))
+        ModelFile.at(Fixtures.model).use { file ->
+            file.prepare(folder.resolve("given-up.gguf")).first { it.done > it.total / 2 }
+        }
+        assertEquals(listOf("model.gguf"), folder.list()?.toList())
+
+        ModelFile.at(source).use { file ->
+            val last = file.prepare().toList().last()
+            assertEquals(last.total, last.done)
+        }
+        val prepared = folder.resolve("model.nibble.gguf")
+        ModelFile.at(prepared).use { failure<NibbleException.Unsupported> { it.prepare().collect() } }
+        check(source.delete())
+        Model.open(source).close()
     }
 
     @Test
