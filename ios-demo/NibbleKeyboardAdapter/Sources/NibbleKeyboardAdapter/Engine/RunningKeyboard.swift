@@ -76,7 +76,7 @@ public final class RunningKeyboard {
 
     /// The keyboard appeared at a field.
     public func appear(_ proxy: any TextDocumentProxy, at time: Duration) {
-        Self.attempt(onError) { try refresh(at: time) }
+        Self.attempt(onError) { try refresh() }
         governor.appear(at: time)
         model.appear(proxy, at: time)
     }
@@ -116,7 +116,7 @@ public final class RunningKeyboard {
         }
     }
 
-    private func refresh(at time: Duration) throws {
+    private func refresh() throws {
         let wanted = try Self.readPreferences(files)
         guard wanted != preferences else { return }
         // Only one object at a time may write to the learned words.
