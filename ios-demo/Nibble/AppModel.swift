@@ -80,8 +80,7 @@ final class AppModel: ObservableObject {
 
     /// An engine for the app's own screen, as the keyboard makes one. It learns nothing.
     func makeEngine() async throws -> TypingEngine {
-        let engine = try KeyboardEngine.make(
-            preferences: preferences, lexicons: Bundle.main.bundleURL, learnedWords: nil)
+        let engine = try KeyboardEngine.make(preferences: preferences, lexicons: Bundle.main.bundleURL, user: nil)
         let memory = ProcessInfo.processInfo.physicalMemory
         if let model = try container.model(named: preferences.model, deviceMemory: memory) {
             try engine.setModel(try await Model(contentsOf: model.url))

@@ -73,14 +73,7 @@ struct PlaygroundView: View {
                 }
                 if let playground = screen.playground {
                     Section("Measured") {
-                        let saved = playground.count.saved?.formatted(.percent.precision(.fractionLength(1)))
-                        measure("Keystrokes saved", saved)
-                        measure("Keys", playground.count.keys.formatted())
-                        if let stats = try? playground.engine.stats {
-                            measure("Passes of the model", stats.passes.formatted())
-                            measure("A pass, median", milliseconds(stats.passP50))
-                            measure("A suggestion, 95 %", milliseconds(stats.suggestP95))
-                        }
+                        ForEach(measured(playground), id: \.self) { LabeledContent($0.name, value: $0.value) }
                     }
                     Button("Clear", role: .destructive) { playground.clear() }
                 }
@@ -92,11 +85,7 @@ struct PlaygroundView: View {
         }
     }
 
-    private func measure(_ name: String, _ value: String?) -> some View {
-        LabeledContent(name, value: value ?? "–")
-    }
-
-    private func milliseconds(_ duration: Duration?) -> String? {
-        duration.map { "\(($0.timeInterval * 1000).formatted(.number.precision(.fractionLength(1)))) ms" }
+    private func measured(_ playground: Playground) -> [MeasuredValue] {
+        (try? playground.engine.stats).map { MeasuredValue.all(playground.count, $0) } ?? []
     }
 }

@@ -2,7 +2,7 @@ import Nibble
 import NibbleKeyboardAdapter
 import SwiftUI
 
-/// What the user can set. The keyboard reads it when it starts.
+/// What the user can set. The keyboard reads it whenever it appears.
 struct SettingsView: View {
     @EnvironmentObject private var app: AppModel
     private let layouts = (try? KeyboardLayout.builtinNames) ?? []
@@ -28,6 +28,10 @@ struct SettingsView: View {
                     }
                     Stepper("Suggestions: \(app.preferences.slots)", value: $app.preferences.slots, in: 1...5)
                     Toggle("Suggest offensive words", isOn: $app.preferences.suggestsOffensiveWords)
+                }
+                Section("About") {
+                    Text("Learned words and the keyboard's own statistics are in the keyboard, behind the dots beside its suggestions.")
+                    NavigationLink("Licences") { LicencesView() }
                 }
             }
             .navigationTitle("Settings")

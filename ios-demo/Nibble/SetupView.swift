@@ -17,6 +17,7 @@ struct SetupView: View {
                 Section("Privacy") {
                     Text("Nibble does not ask for Full Access. The keyboard has no network: what you type stays in it.")
                     Text("Words that you type are learned in the keyboard's own folder. Passwords are not.")
+                    Text("How many keys you press, and how many characters they make, is counted there. Nothing else is.")
                     Text("Without Full Access a keyboard cannot make sounds or vibrate.")
                 }
             }

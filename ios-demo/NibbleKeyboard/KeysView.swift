@@ -11,6 +11,8 @@ protocol KeysViewDelegate: AnyObject {
     func type(_ text: String)
     /// A finger slid on the space bar.
     func moveCursor(by characters: Int)
+    /// Space was swiped.
+    func acceptGhost(_ part: GhostPart)
 }
 
 /// A page of keys. A second finger finishes what the first one began, so that fast typing loses nothing.
@@ -19,8 +21,9 @@ final class KeysView: UIView {
     private var plane: KeyboardPlane?
     private var views: [KeyView] = []
     private var shift = ShiftState.off
+    private var hasGhost = false
     private var touch: HeldKey?
-    private let accents = AccentsView()
+    private let popup = KeyPopupView()
 
     /// A finger on a key.
     private struct HeldKey {
@@ -30,8 +33,10 @@ final class KeysView: UIView {
         var timer: Timer?
         /// Whether lifting the finger does nothing more.
         var isDone = false
-        /// Characters that the cursor has moved.
-        var moved = 0
+        /// Whether it chooses among what the key offers.
+        var chooses = false
+        /// What it means on the space bar.
+        var space: SpaceBarGesture?
     }
 
     override init(frame: CGRect) {
@@ -46,9 +51,11 @@ final class KeysView: UIView {
 
     /// Draws a page; `nextKeyboard` is the system's button for the key of that name.
     func show(
-        _ plane: KeyboardPlane, shift: ShiftState, returnKey: TextInputTraits.ReturnKey, nextKeyboard: UIButton
+        _ plane: KeyboardPlane, shift: ShiftState, hasGhost: Bool, returnKey: TextInputTraits.ReturnKey,
+        nextKeyboard: UIButton
     ) {
         self.shift = shift
+        self.hasGhost = hasGhost
         if plane != self.plane {
             cancelTouch()
             self.plane = plane
@@ -85,7 +92,11 @@ final class KeysView: UIView {
                 delegate?.press(key, at: point)
                 self.touch?.isDone = true
                 repeatBackspace(0)
-            case .character where !key.longPress.isEmpty:
+            case .space:
+                self.touch?.space = SpaceBarGesture(width: key.frame.width, hasGhost: hasGhost)
+            case .character:
+                showPreview(of: key)
+                guard !key.longPress.isEmpty else { break }
                 wait(.milliseconds(400)) { [weak self] in self?.showAccents() }
             default: break
             }
@@ -95,15 +106,10 @@ final class KeysView: UIView {
     override func touchesMoved(_ touches: Set<UITouch>, with event: UIEvent?) {
         guard let held = touch, touches.contains(held.touch) else { return }
         let point = held.touch.location(in: self)
-        if accents.superview != nil {
-            accents.select(at: convert(point, to: accents))
-        } else if held.view.key.action == .space {
-            // One character for each eight points, once it is clear that the finger slides.
-            let characters = Int((point.x - held.start.x) / 8)
-            guard held.isDone || abs(characters) > 1 else { return }
-            if characters != held.moved { delegate?.moveCursor(by: characters - held.moved) }
-            touch?.moved = characters
-            touch?.isDone = true
+        if held.chooses {
+            popup.select(at: convert(point, to: popup))
+        } else if let characters = touch?.space?.slide(to: point.x - held.start.x), characters != 0 {
+            delegate?.moveCursor(by: characters)
         }
     }
 
@@ -117,10 +123,16 @@ final class KeysView: UIView {
 
     private func finish() {
         guard let held = touch else { return }
-        let chosen = accents.superview == nil ? nil : accents.chosen
+        let chosen = held.chooses ? popup.chosen : nil
         cancelTouch()
         if let chosen {
             delegate?.type(held.view.key.longPress[chosen])
+        } else if let end = held.space?.end {
+            switch end {
+            case .press: delegate?.press(held.view.key, at: held.start)
+            case .accept(let part): delegate?.acceptGhost(part)
+            case .nothing: break
+            }
         } else if !held.isDone {
             delegate?.press(held.view.key, at: held.start)
         }
@@ -130,12 +142,25 @@ final class KeysView: UIView {
         touch?.timer?.invalidate()
         touch?.view.isPressed = false
         touch = nil
-        accents.removeFromSuperview()
+        popup.removeFromSuperview()
+    }
+
+    /// On a tablet the finger hides less than a key.
+    private func showPreview(of key: KeyboardKey) {
+        guard traitCollection.userInterfaceIdiom == .phone, let face = key.preview(shift) else { return }
+        show([face], above: key)
     }
 
     private func showAccents() {
-        guard let held = touch else { return }
-        accents.show(held.view.key.longPressFaces(shift), above: held.view.frame, in: self)
+        guard let key = touch?.view.key else { return }
+        touch?.chooses = true
+        show(key.longPressFaces(shift), above: key)
+    }
+
+    private func show(_ texts: [String], above key: KeyboardKey) {
+        // What is above the keys may be covered for a moment.
+        popup.show(
+            KeyPopup(texts, above: key.frame, width: bounds.width, roomAbove: frame.minY), in: self)
     }
 
     private func repeatBackspace(_ count: Int) {

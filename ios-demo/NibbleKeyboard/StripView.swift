@@ -7,6 +7,8 @@ final class StripView: UIView {
     var onTap: (SuggestionStrip.Slot) -> Void = { _ in }
     /// The ghost text was tapped.
     var onGhost: () -> Void = {}
+    /// The panel is asked for.
+    var onPanel: () -> Void = {}
     private let slots = UIStackView()
     private let ghost = UIButton(type: .system)
 
@@ -18,8 +20,14 @@ final class StripView: UIView {
         ghost.titleLabel?.lineBreakMode = .byTruncatingTail
         ghost.setTitleColor(KeyboardColors.ghost, for: .normal)
         ghost.addAction(UIAction { [weak self] _ in self?.onGhost() }, for: .touchUpInside)
-        let stack = UIStackView(arrangedSubviews: [ghost, slots])
-        stack.axis = .vertical
+        let panel = UIButton(type: .system)
+        panel.setImage(UIImage(systemName: "ellipsis.circle"), for: .normal)
+        panel.accessibilityLabel = "learned words and statistics"
+        panel.addAction(UIAction { [weak self] _ in self?.onPanel() }, for: .touchUpInside)
+        panel.widthAnchor.constraint(equalToConstant: 44).isActive = true
+        let texts = UIStackView(arrangedSubviews: [ghost, slots])
+        texts.axis = .vertical
+        let stack = UIStackView(arrangedSubviews: [texts, panel])
         stack.frame = bounds
         stack.autoresizingMask = [.flexibleWidth, .flexibleHeight]
         addSubview(stack)

@@ -29,18 +29,18 @@ final class AppTests: XCTestCase, @unchecked Sendable {
             var preferences = Preferences(languages: ["en", "tlh"])
             preferences.slots = 2
             let engine = try KeyboardEngine.make(
-                preferences: preferences, lexicons: Places.lexicons, learnedWords: words)
+                preferences: preferences, lexicons: Places.lexicons, user: try KeyboardEngine.learnedWords(at: words))
             XCTAssertEqual(try engine.suggest(EditorContext(before: "tomor")).items.first?.text, "tomorrow")
             XCTAssertLessThanOrEqual(try engine.suggest(EditorContext(before: "to")).items.count, 2)
             for _ in 0..<3 { try engine.commit("Zwischenbergen", after: "to ") }
             // A second process of the keyboard works and learns nothing.
             let second = try KeyboardEngine.make(
-                preferences: preferences, lexicons: Places.lexicons, learnedWords: words)
+                preferences: preferences, lexicons: Places.lexicons, user: try KeyboardEngine.learnedWords(at: words))
             XCTAssertEqual(try second.suggest(EditorContext(before: "tomor")).items.first?.text, "tomorrow")
             engine.close()
             second.close()
             let again = try KeyboardEngine.make(
-                preferences: preferences, lexicons: Places.lexicons, learnedWords: words)
+                preferences: preferences, lexicons: Places.lexicons, user: try KeyboardEngine.learnedWords(at: words))
             XCTAssertEqual(
                 try again.suggest(EditorContext(before: "Zwischenb")).items.first?.text, "Zwischenbergen")
         }

@@ -106,7 +106,7 @@ struct ScenarioRecord {
                 default: .character(String(key))
                 }
             }
-        case ("key", .object): [.character(value["text"]?.string ?? "", tap: Tap(value["tap"]))]
+        case ("key", .object): [try key(value)]
         case ("backspace", .number(let count)): Array(repeating: .backspace, count: Int(count))
         case ("shift", .number(let count)): Array(repeating: .shift, count: Int(count))
         case ("layout", .string(let page)): [.layout(try LayoutPage(wireName: page))]
@@ -120,6 +120,11 @@ struct ScenarioRecord {
         case ("engine", .string("alive")): [.engine(isAlive: true)]
         default: nil
         }
+    }
+
+    private func key(_ spec: JSONValue) throws -> KeyboardEvent {
+        try spec.allowOnly("text", "tap")
+        return .character(spec["text"]?.string ?? "", tap: Tap(spec["tap"]))
     }
 
     private func tap(_ text: String, stripsAgo: Int) throws -> KeyboardEvent {

@@ -36,6 +36,8 @@ public final class EditorAdapter {
     private var edited: Duration?
     /// Whether a change was reported that is looked at once the field has settled.
     private var changed = false
+    /// By how many characters the edits so far have made the text longer.
+    private(set) var charactersAdded = 0
 
     /// An adapter without a field.
     ///
@@ -138,6 +140,20 @@ public final class EditorAdapter {
         return carryOut(try behaviour.handle(event, at: time), on: text, at: time)
     }
 
+    /// Whether a text of several lines may be inserted: not where a line feed sends or searches.
+    public var takesLines: Bool {
+        guard let traits = field?.traits else { return false }
+        return traits.isMultiLine && traits.fieldKind != .password
+    }
+
+    /// Puts a text that nobody typed into the field, which the behaviour then takes for another's change.
+    public func insertForeign(_ text: String, at time: Duration) {
+        guard let proxy else { return }
+        proxy.insertText(text)
+        edited = time
+        changed = true
+    }
+
     /// Other settings of the user, as far as the field allows them.
     public func configure(_ settings: KeyboardSettings, at time: Duration) throws -> [KeyboardAction] {
         self.settings = settings
@@ -160,6 +176,7 @@ public final class EditorAdapter {
             case .edit(let edit):
                 reading?.editsSince.appendMerging(edit)
                 edited = time
+                charactersAdded += edit.charactersAdded(to: text)
                 for edit in ProxyEdit.edits(for: edit, in: &text) { proxy?.carryOut(edit) }
                 return false
             case .performAction:
@@ -174,6 +191,19 @@ public final class EditorAdapter {
             case .showStrip, .showShift, .showLayout, .showGhost, .request, .notify:
                 return true
             }
+        }
+    }
+}
+
+extension TextEdit {
+    /// By how many characters it makes a text longer.
+    fileprivate func charactersAdded(to text: EditorText) -> Int {
+        switch self {
+        case .insert(let inserted): inserted.count - text.selected.count
+        case .delete(let before, let after): -before.count - after.count
+        case .deleteSelection: -text.selected.count
+        case .pressBackspace: -1
+        case .moveCursor: 0
         }
     }
 }

@@ -8,10 +8,9 @@ public enum KeyboardEngine {
     /// - Parameters:
     ///   - preferences: What the user set.
     ///   - lexicons: Folder of `LANGUAGE.lex` and `LANGUAGE.emoji.tsv`. Languages without files are left out.
-    ///   - learnedWords: File of what the user types, in the keyboard's own container; `nil` to learn nothing. Where
-    ///     another process writes to it, nothing is learned either.
+    ///   - user: Where what the user types is learned; `nil` to learn nothing.
     public static func make(
-        preferences: Preferences, lexicons folder: URL, learnedWords: URL?
+        preferences: Preferences, lexicons folder: URL, user: UserModel?
     ) throws -> TypingEngine {
         var options = TypingEngine.Options()
         options.slots = preferences.slots
@@ -29,10 +28,12 @@ public enum KeyboardEngine {
         }
         return try TypingEngine(
             lexicons: try found.map { try Lexicon(contentsOf: folder.appendingPathComponent("\($0).lex")) },
-            user: try learnedWords.flatMap(userModel), options: options)
+            user: user, options: options)
     }
 
-    private static func userModel(at url: URL) throws -> UserModel? {
+    /// What the user has typed, in a file of the keyboard's own container; `nil` where another process of the keyboard
+    /// writes to it.
+    public static func learnedWords(at url: URL) throws -> UserModel? {
         try FileManager.default.createDirectory(
             at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
         do {

@@ -11,19 +11,29 @@ public final class KeyboardModel {
     public private(set) var shift = ShiftState.off
     /// The strip above the keys.
     public private(set) var strip = SuggestionStrip()
+    /// Keys and characters since the keyboard was made; those of passwords are not counted.
+    public private(set) var count = KeystrokeCount()
     /// Called when something is to be drawn anew.
     public var onChange: () -> Void = {}
     /// Called with what went wrong; the keyboard works on.
     public var onError: (any Error) -> Void = { _ in }
 
+    /// What suggests.
+    public let engine: TypingEngine
     private let session: TypingSession
     private let adapter: EditorAdapter
     private var timer = TypingTimer()
 
     /// A keyboard on an engine.
     public init(engine: TypingEngine, settings: KeyboardSettings = KeyboardSettings()) throws {
+        self.engine = engine
         session = try TypingSession(engine: engine, settings: settings)
         adapter = EditorAdapter(session, settings: settings)
+    }
+
+    /// Gives the keyboard up, and its engine where nobody else has it.
+    public func close() {
+        session.close()
     }
 
     /// What the return key does in the field.
@@ -63,10 +73,10 @@ public final class KeyboardModel {
         switch key.action {
         case .character(let text): handle(.character(text, tap: tap), at: time)
         case .space: handle(.space, at: time)
-        case .shift: handle(.shift, at: time)
+        case .shift: handle(.shift, isKeystroke: false, at: time)
         case .backspace: handle(.backspace, at: time)
         case .enter: handle(.enter, at: time)
-        case .showPage(let page): handle(.layout(page), at: time)
+        case .showPage(let page): handle(.layout(page), isKeystroke: false, at: time)
         case .nextKeyboard: break
         }
     }
@@ -88,11 +98,23 @@ public final class KeyboardModel {
 
     /// A finger slid on the space bar.
     public func moveCursor(by characters: Int, at time: Duration) {
-        handle(.moveCursor(by: characters), at: time)
+        handle(.moveCursor(by: characters), isKeystroke: false, at: time)
     }
 
-    private func handle(_ event: KeyboardEvent, at time: Duration) {
+    /// Whether the field takes a text of several lines, such as an export.
+    public var takesLines: Bool { adapter.takesLines }
+
+    /// Puts a text into the field that the user did not type, and from which nothing is learned.
+    public func insertForeign(_ text: String, at time: Duration) {
+        timer.touched(at: time)
+        adapter.insertForeign(text, at: time)
+    }
+
+    private func handle(_ event: KeyboardEvent, isKeystroke: Bool = true, at time: Duration) {
+        let before = adapter.charactersAdded
         perform(at: time) { try adapter.handle(event, at: time) }
+        guard isKeystroke, adapter.traits?.fieldKind != .password else { return }
+        count.pressed(adding: adapter.charactersAdded - before)
     }
 
     // MARK: Time

@@ -46,6 +46,11 @@ public struct KeyboardPlane: Equatable, Sendable {
         return min(row * CGFloat(rows), screenHeight / 2).rounded()
     }
 
+    /// The height of a panel above the keys: some rows of a list, and less where the text that is typed would be hidden.
+    public static func panelHeight(aboveKeys keysHeight: CGFloat, screenHeight: CGFloat) -> CGFloat {
+        max(88, min(240, (screenHeight * 0.8 - keysHeight).rounded()))
+    }
+
     /// The key at a point: the nearest one where none is; `nil` outside of all keys.
     public func key(at point: CGPoint) -> KeyboardKey? {
         guard CGRect(origin: .zero, size: size).contains(point) else { return nil }

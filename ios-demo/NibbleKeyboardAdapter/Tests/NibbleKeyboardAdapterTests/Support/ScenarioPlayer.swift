@@ -17,6 +17,8 @@ final class ScenarioPlayer {
     private var isFocused = false
     private var time = 0
     private var composing = ""
+    /// How often the return key was to do what the field has it for.
+    private var performed = 0
     private var record = ScenarioRecord()
 
     /// Scenarios in which the controller must learn that a window reaches to the end of the text. UIKit does not say it.
@@ -38,6 +40,7 @@ final class ScenarioPlayer {
         for (index, step) in (scenario["steps"]?.array ?? []).enumerated() {
             do {
                 try player.step(step)
+                try player.checkReturns()
             } catch {
                 throw ScenarioError("step \(index + 1): \(error)")
             }
@@ -46,10 +49,13 @@ final class ScenarioPlayer {
     }
 
     private init(_ scenario: JSONValue) throws {
+        try scenario.allowOnly("name", "settings", "field", "text", "reports", "steps")
         let settings = try KeyboardSettings(json: (scenario["settings"] ?? .object([:])).text)
         controller = try KeyboardController(settings: settings)
         behaviour = RecordedBehaviour(controller)
         let spec = scenario["reports"] ?? .object([:])
+        // Without positions there is nothing to count in units, and each report tells all that has changed.
+        try spec.allowOnly("when", "carry", "window", "unit", "answers")
         reports = try ScenarioTiming(spec["when"])
         answers = try ScenarioTiming(spec["answers"])
         windowLength = spec["window"]?.int
@@ -62,6 +68,8 @@ final class ScenarioPlayer {
 
     private func focus(_ spec: JSONValue, text marked: String) throws {
         let marked = try MarkedText(marked)
+        try spec.allowOnly("kind", "capitals", "multi_line", "action", "limit")
+        performed = 0
         document = FakeTextDocument(marked.text, traits: try Self.traits(spec))
         document.change { state in
             state.start = marked.start
@@ -129,7 +137,8 @@ final class ScenarioPlayer {
             switch action {
             case .edit, .finishComposing: composing = ""
             case .compose(let text): composing = text
-            case .performAction, .readText: break
+            case .performAction: performed += 1
+            case .readText: break
             default: shown.append(action)
             }
         }
@@ -179,7 +188,9 @@ final class ScenarioPlayer {
         case ("configure", .object):
             let settings = try KeyboardSettings(json: value.text)
             try event { try adapter.configure(settings, at: $0) }
-        case ("focus", .object): try focus(value["field"] ?? .object([:]), text: value["text"]?.string ?? "")
+        case ("focus", .object):
+            try value.allowOnly("field", "text")
+            try focus(value["field"] ?? .object([:]), text: value["text"]?.string ?? "")
         case ("cursor", .number(let at)): try foreign { $0.start = Int(at); $0.end = Int(at) }
         case ("select", .array(let range)):
             guard let start = range.first?.int, let end = range.last?.int, range.count == 2 else {
@@ -204,6 +215,12 @@ final class ScenarioPlayer {
         case ("expect", .object): try record.expect(value, text: marked, composing: composing)
         default: throw ScenarioError("no step: \(step)")
         }
+    }
+
+    /// What enter performs is the field's to do, when it gets a line feed.
+    private func checkReturns() throws {
+        guard document.hasOneLine, document.returns != performed else { return }
+        throw ScenarioError("the return key worked \(document.returns) times instead of \(performed)")
     }
 
     private func foreign(_ change: (inout FakeTextDocument.State) -> Void) throws {

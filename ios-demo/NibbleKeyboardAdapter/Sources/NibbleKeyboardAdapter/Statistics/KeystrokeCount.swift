@@ -1,6 +1,6 @@
-/// Counts keys against the characters that they made.
-public struct KeystrokeCount: Hashable, Sendable {
-    /// Keys pressed and suggestions tapped.
+/// Counts keys against the characters that they made. It holds no text.
+public struct KeystrokeCount: Codable, Hashable, Sendable {
+    /// Keys pressed and suggestions taken.
     public private(set) var keys = 0
     /// Characters that stand in the text.
     public private(set) var characters = 0
@@ -21,6 +21,19 @@ public struct KeystrokeCount: Hashable, Sendable {
     public mutating func accepted(_ text: String) {
         keys += 1
         characters = text.count
+    }
+
+    /// One key made the text longer by so many characters; negative for shorter. What others had written and is deleted
+    /// takes nothing away.
+    public mutating func pressed(adding characters: Int) {
+        keys += 1
+        self.characters = max(0, self.characters + characters)
+    }
+
+    /// Adds what was counted elsewhere.
+    public mutating func add(_ other: KeystrokeCount) {
+        keys += other.keys
+        characters += other.characters
     }
 
     /// Part of the keystrokes that were saved, 1 − keys / characters; `nil` for an empty text.
