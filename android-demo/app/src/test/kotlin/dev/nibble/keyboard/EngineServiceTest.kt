@@ -13,6 +13,11 @@ import dev.nibble.keyboard.engine.EngineService
 import dev.nibble.keyboard.engine.PART_BYTES
 import dev.nibble.keyboard.engine.PartJoiner
 import dev.nibble.keyboard.engine.partsOf
+import kotlin.random.Random
+import kotlin.test.assertEquals
+import kotlin.test.assertNotNull
+import kotlin.test.assertNull
+import kotlin.test.assertTrue
 import org.junit.After
 import org.junit.Before
 import org.junit.Test
@@ -27,11 +32,6 @@ import org.robolectric.annotation.GraphicsMode
 import org.robolectric.annotation.Implementation
 import org.robolectric.annotation.Implements
 import org.robolectric.shadows.ShadowPowerManager
-import kotlin.random.Random
-import kotlin.test.assertEquals
-import kotlin.test.assertNotNull
-import kotlin.test.assertNull
-import kotlin.test.assertTrue
 
 /** A power manager that foresees as much heat as it is told; Robolectric's own foresees nothing. */
 @Implements(PowerManager::class)

@@ -10,6 +10,10 @@ import dev.nibble.UserModel
 import dev.nibble.android.ModelDirectory
 import dev.nibble.keyboard.settings.SettingsActivity
 import dev.nibble.keyboard.settings.WordsActivity
+import java.io.File
+import kotlin.test.assertEquals
+import kotlin.test.assertNull
+import kotlin.test.assertTrue
 import kotlinx.coroutines.runBlocking
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -17,10 +21,6 @@ import org.robolectric.RobolectricTestRunner
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 import org.robolectric.shadows.ShadowAlertDialog
-import java.io.File
-import kotlin.test.assertEquals
-import kotlin.test.assertNull
-import kotlin.test.assertTrue
 
 /** What the pages of the app change while a keyboard runs reaches it and the process of its engine, which stays the same. */
 @RunWith(RobolectricTestRunner::class)

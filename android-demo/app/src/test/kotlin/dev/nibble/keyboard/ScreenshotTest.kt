@@ -31,7 +31,7 @@ class ScreenshotTest {
         typist.awaitModel()
         assertTrue(typist.slots().size == 3)
         typist.picture("keyboard-light")
-        // Less than another colour is another look.
+        // Another page of keys is another look, in the same colours.
         typist.touch(typist.key(KeyAction.ShowPage(LayoutPage.SYMBOLS)))
         assertTrue(difference("keyboard-light", take(typist.activity.window.decorView)) > TOLERANCE)
     }

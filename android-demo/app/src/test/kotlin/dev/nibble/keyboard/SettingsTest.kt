@@ -1,6 +1,5 @@
 package dev.nibble.keyboard
 
-import android.app.Activity
 import android.app.AlertDialog
 import android.content.ComponentName
 import android.content.Intent
