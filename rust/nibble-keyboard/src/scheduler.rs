@@ -257,6 +257,8 @@ impl Scheduler {
     /// Aborts what runs and drops what waits; results are kept.
     pub(crate) fn pause(&self) {
         self.shared.lock().abort();
+        // Whoever waits for work that nobody has begun would wait in vain.
+        self.shared.changed.notify_all();
     }
 
     pub(crate) fn model_state(&self) -> ModelState {
@@ -687,6 +689,21 @@ mod tests {
         scheduler.set_model(Some(model));
         scheduler.wait_idle(Instant::now() + LONG);
         scheduler
+    }
+
+    #[test]
+    fn waiting_ends_when_what_was_asked_for_is_dropped() {
+        let scheduler = scheduler();
+        let deadline = Instant::now() + LONG;
+        // The worker is not woken: this is the moment before it would have begun.
+        scheduler.shared.lock().mailbox = Some(boundary(1, 1));
+        std::thread::scope(|scope| {
+            scope.spawn(|| scheduler.wait_idle(deadline));
+            // Long enough for the thread to wait; with less it would have nothing to wait for.
+            std::thread::sleep(Duration::from_millis(100));
+            scheduler.pause();
+        });
+        assert!(Instant::now() < deadline, "nobody was told");
     }
 
     fn boundary(key: u64, words: usize) -> Work {

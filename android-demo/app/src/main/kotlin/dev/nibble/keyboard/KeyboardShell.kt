@@ -41,23 +41,30 @@ interface Suggester {
 /**
  * A controller with what carries its actions out: the field, the screen and the suggester. For one thread.
  *
+ * @param watch hears of everything that happens, and of what follows from it before that is carried out
  * @param clock milliseconds of a clock that never runs backwards
  */
 class KeyboardShell(
     private val editor: EditorAdapter,
     private val screen: KeyboardScreen,
     private val suggester: Suggester,
+    private val watch: (Event, List<Action>) -> Unit = { _, _ -> },
     private val clock: () -> Long,
 ) : Closeable {
     private val controller = KeyboardController()
+    private var info = EditorInfo()
     private val events = ArrayDeque<Event>()
     private var isHandling = false
 
     /** A field took the focus, or the one that has it started anew. */
     fun focus(info: EditorInfo, connection: InputConnection?, settings: KeyboardSettings) {
-        handle(Event.Configure(settings.forField(info)))
+        this.info = info
+        configure(settings)
         handle(Event.Focus(editor.focus(info, connection)))
     }
+
+    /** The user's settings changed. */
+    fun configure(settings: KeyboardSettings) = handle(Event.Configure(settings.forField(info)))
 
     /** The field lost the focus. */
     fun blur() {
@@ -76,7 +83,12 @@ class KeyboardShell(
         if (isHandling) return
         isHandling = true
         try {
-            while (true) carryOut(controller.handle(events.removeFirstOrNull() ?: break, clock()))
+            while (true) {
+                val next = events.removeFirstOrNull() ?: break
+                val actions = controller.handle(next, clock())
+                watch(next, actions)
+                carryOut(actions)
+            }
         } finally {
             isHandling = false
         }

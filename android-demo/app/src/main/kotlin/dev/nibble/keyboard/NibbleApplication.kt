@@ -7,28 +7,56 @@ import dev.nibble.EmojiTable
 import dev.nibble.Layout
 import dev.nibble.Lexicon
 import dev.nibble.Model
+import dev.nibble.NibbleException
 import dev.nibble.TypingEngine
 import dev.nibble.TypingEngineOptions
 import dev.nibble.UserModel
 import dev.nibble.android.ModelDirectory
 import dev.nibble.android.openAsset
 import dev.nibble.keyboard.engine.BinderTransport
+import dev.nibble.keyboard.engine.EngineSettings
 import dev.nibble.keyboard.engine.EngineTransport
+import dev.nibble.keyboard.settings.ModelImport
 import kotlinx.coroutines.runBlocking
 import java.io.FileNotFoundException
+import java.io.IOException
 import java.util.concurrent.Executors
+
+/** A keyboard that runs, told on the main thread of what others change or want. */
+interface RunningKeyboard {
+    /** The user's settings changed. */
+    fun settingsChanged()
+
+    /** The user's words were changed elsewhere than by typing. */
+    fun wordsChanged()
+
+    /** The statistics want a report of the engine's process. */
+    fun measureEngine()
+}
 
 /** The app: where its files are, and the engine of this process, which keyboard and settings share. */
 open class NibbleApplication : Application() {
     private val background = Executors.newSingleThreadExecutor()
     private val main = Handler(Looper.getMainLooper())
 
-    /** The engine of this process, and the words that it learns. */
-    class Local(val engine: TypingEngine, val words: UserModel)
+    /** The engine of this process, the words that it learns, and what it was made with. */
+    class Local(val engine: TypingEngine, val words: UserModel, val settings: EngineSettings)
 
+    /** Of the background alone. */
     private var local: Local? = null
 
-    val preferences by lazy { Preferences(this) }
+    /** The keyboard, while it runs. */
+    var keyboard: RunningKeyboard? = null
+
+    val preferences by lazy { Preferences(this) { keyboard?.settingsChanged() } }
+    val statistics by lazy { TypingStatistics(this) }
+    val modelImport by lazy {
+        ModelImport(this) { name ->
+            // Two changes: an engine that has another file of this name open gives it up.
+            preferences.model = null
+            preferences.model = name
+        }
+    }
 
     /** The lexicon of a language. */
     open fun openLexicon(language: String): Lexicon = runBlocking { Lexicon.openAsset(assets, "lexicons/$language.lex") }
@@ -37,9 +65,9 @@ open class NibbleApplication : Application() {
     open fun openEmoji(language: String): EmojiTable =
         EmojiTable.fromText(assets.open("lexicons/$language.emoji.tsv").use { it.readBytes().decodeToString() })
 
-    /** The model that was chosen, or the one in the package; null where there is neither. */
-    open fun openModel(): Model? = runBlocking {
-        preferences.model?.let { ModelDirectory(this@NibbleApplication).find(it) }?.let { return@runBlocking Model.open(it) }
+    /** The model of this name, or the one in the package for null; null where there is neither. */
+    open fun openModel(name: String?): Model? = runBlocking {
+        name?.let { ModelDirectory(this@NibbleApplication).find(it) }?.let { return@runBlocking Model.open(it) }
         try {
             Model.openAsset(assets, DEFAULT_MODEL)
         } catch (_: FileNotFoundException) {
@@ -51,38 +79,58 @@ open class NibbleApplication : Application() {
     open fun engineTransport(): EngineTransport = BinderTransport(this)
 
     /** An engine without a model, as the user has set it, which learns into [words]. */
-    fun newEngine(words: UserModel): TypingEngine {
-        val language = preferences.language
+    fun newEngine(words: UserModel, settings: EngineSettings): TypingEngine {
         val options = TypingEngineOptions(
-            layout = Layout.builtin(preferences.layout),
-            thresholds = preferences.correction.thresholds,
-            emoji = openEmoji(language),
+            layout = Layout.builtin(settings.layout),
+            thresholds = settings.correction.thresholds,
+            emoji = openEmoji(settings.language),
         )
-        return TypingEngine(null, listOf(openLexicon(language)), words, options)
+        return TypingEngine(null, listOf(openLexicon(settings.language)), words, options)
     }
 
-    /** Opens the engine of this process in the background, unless it is there, and hands it to the main thread. */
+    /**
+     * Opens the engine of this process in the background, unless it is there and as the user has set it, and hands it
+     * to the main thread.
+     */
     fun withLocal(use: (Local) -> Unit) {
         background.execute {
-            val ready = local ?: runBlocking {
-                val words = UserModel.open(noBackupFilesDir.resolve("words"))
-                Local(newEngine(words), words)
-            }.also { local = it }
+            val ready = openLocal()
             main.post { use(ready) }
         }
     }
 
-    /** Makes the engine of this process anew: settings that it was made with have changed. */
-    fun reload() {
-        background.execute {
-            local?.engine?.close()
-            local = null
-        }
-        withLocal { onReload?.invoke() }
+    private fun openLocal(): Local {
+        val wanted = preferences.engineSettings
+        local?.let { if (it.settings.sharesEngineWith(wanted)) return it }
+        // The words end with their engine.
+        local?.engine?.close()
+        local = null
+        val words = runBlocking { UserModel.open(noBackupFilesDir.resolve("words")) }
+        return Local(newEngine(words, wanted), words, wanted).also { local = it }
     }
 
-    /** Told when [reload] is done. */
-    var onReload: (() -> Unit)? = null
+    /**
+     * Changes the learned words in the background. A keyboard that runs, and its engines, hear of it at once.
+     *
+     * @param done called on the main thread, with what went wrong
+     */
+    fun changeWords(change: suspend (UserModel) -> Unit, done: (failure: Exception?) -> Unit) {
+        background.execute {
+            val failure = try {
+                val words = openLocal().words
+                runBlocking { change(words) }
+                null
+            } catch (error: NibbleException) {
+                error
+            } catch (error: IOException) {
+                error
+            }
+            main.post {
+                keyboard?.wordsChanged()
+                done(failure)
+            }
+        }
+    }
 
     companion object {
         /** Where the package has its model. */

@@ -19,7 +19,7 @@ import dev.nibble.keyboard.view.KeyboardView
 import java.util.Locale
 
 /** The keyboard as Android knows it: it connects the view, the field, the controller and the engines. */
-class NibbleKeyboard : InputMethodService(), KeyboardScreen {
+class NibbleKeyboard : InputMethodService(), KeyboardScreen, RunningKeyboard {
     private val handler = Handler(Looper.getMainLooper())
     private val editor = EditorAdapter()
     private lateinit var app: NibbleApplication
@@ -48,13 +48,15 @@ class NibbleKeyboard : InputMethodService(), KeyboardScreen {
         app = application as NibbleApplication
         suggester = TieredSuggester(
             app.engineTransport(),
+            app.preferences.engineSettings,
             post = { work -> handler.post { if (!isDestroyed) work() } },
             teach = { words?.exportText() },
+            statistics = app.statistics,
             onAnswer = { shell.handle(Event.Answer(it)) },
         )
-        shell = KeyboardShell(editor, this, suggester, SystemClock::uptimeMillis)
+        shell = KeyboardShell(editor, this, suggester, app.statistics::count, SystemClock::uptimeMillis)
         connectLocal()
-        app.onReload = ::connectLocal
+        app.keyboard = this
     }
 
     private var words: UserModel? = null
@@ -69,13 +71,24 @@ class NibbleKeyboard : InputMethodService(), KeyboardScreen {
         suggester.wordsChanged()
     }
 
+    override fun settingsChanged() {
+        suggester.settings = app.preferences.engineSettings
+        connectLocal()
+        shell.configure(app.preferences.keyboardSettings)
+        view?.let(::applySettings)
+    }
+
+    override fun wordsChanged() = suggester.wordsChanged()
+
+    override fun measureEngine() = suggester.measure()
+
     override fun onDestroy() {
         // It finishes the input.
         super.onDestroy()
         handler.removeCallbacks(idle)
         handler.removeCallbacks(foresee)
         isDestroyed = true
-        app.onReload = null
+        if (app.keyboard === this) app.keyboard = null
         suggester.close()
         shell.close()
     }

@@ -1,8 +1,10 @@
 package dev.nibble.keyboard
 
 import android.content.Context
+import android.content.SharedPreferences
 import dev.nibble.CorrectionThresholds
 import dev.nibble.KeyboardSettings
+import dev.nibble.keyboard.engine.EngineSettings
 
 /** How readily mistyped words are replaced. */
 enum class CorrectionStrength {
@@ -17,9 +19,20 @@ enum class CorrectionStrength {
     val thresholds get() = if (this == CAREFUL) CorrectionThresholds(known = 5f, unknown = 2.5f, unknownShort = 2.5f) else CorrectionThresholds()
 }
 
-/** What the user has set. */
-class Preferences(context: Context) {
+/**
+ * What the user has set.
+ *
+ * @param onChange told on the main thread when one of them has changed
+ */
+class Preferences(context: Context, private val onChange: () -> Unit = {}) {
     private val stored = context.getSharedPreferences("settings", Context.MODE_PRIVATE)
+
+    // It is forgotten where nobody holds it.
+    private val listener = SharedPreferences.OnSharedPreferenceChangeListener { _, _ -> onChange() }
+
+    init {
+        stored.registerOnSharedPreferenceChangeListener(listener)
+    }
 
     /** Language of the text and its lexicon. */
     var language: String
@@ -56,4 +69,7 @@ class Preferences(context: Context) {
             autocorrect = correction != CorrectionStrength.OFF,
             autoCapitals = autoCapitals,
         )
+
+    /** What engines are made with. */
+    val engineSettings get() = EngineSettings(language, layout, correction, model)
 }

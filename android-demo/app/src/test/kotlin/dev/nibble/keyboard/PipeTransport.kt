@@ -1,10 +1,12 @@
 package dev.nibble.keyboard
 
 import dev.nibble.EmojiTable
+import dev.nibble.Layout
 import dev.nibble.Lexicon
 import dev.nibble.Model
 import dev.nibble.TypingEngine
 import dev.nibble.TypingEngineOptions
+import dev.nibble.android.ComputeLevel
 import dev.nibble.keyboard.engine.EngineHost
 import dev.nibble.keyboard.engine.EngineTransport
 import kotlinx.coroutines.runBlocking
@@ -20,8 +22,11 @@ import kotlin.concurrent.thread
 object Installed {
     private val data = File(System.getenv("XDG_DATA_HOME") ?: "${System.getProperty("user.home")}/.local/share", "nibble")
     val model = existing(data.resolve("models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf"))
-    val lexicon = existing(data.resolve("lexicons/en.lex"))
-    val emoji = existing(data.resolve("lexicons/en.emoji.tsv"))
+    val lexicon = lexicon("en")
+
+    fun lexicon(language: String) = existing(data.resolve("lexicons/$language.lex"))
+
+    fun emoji(language: String) = existing(data.resolve("lexicons/$language.emoji.tsv"))
 
     private fun existing(file: File) = file.also { check(it.exists()) { "$it is missing: run scripts/test-android-demo" } }
 }
@@ -29,9 +34,10 @@ object Installed {
 /**
  * The engine in a second Java virtual machine, started anew whenever it died.
  *
+ * @param models where installed models are
  * @param delay milliseconds that the engine waits before it takes a message
  */
-class PipeTransport(private val delay: Long = 0) : EngineTransport {
+class PipeTransport(private val models: File, private val delay: Long = 0) : EngineTransport {
     private val outbox = LinkedBlockingQueue<ByteArray>()
     private var isClosed = false
 
@@ -77,7 +83,7 @@ class PipeTransport(private val delay: Long = 0) : EngineTransport {
         val java = "${System.getProperty("java.home")}/bin/java"
         val classes = System.getProperty("surefire.real.class.path") ?: System.getProperty("java.class.path")
         val library = "-Djna.library.path=${System.getProperty("jna.library.path")}"
-        process = ProcessBuilder(java, "-Xmx256m", library, "-cp", classes, "dev.nibble.keyboard.PipeTransportKt", "$delay")
+        process = ProcessBuilder(java, "-Xmx256m", library, "-cp", classes, "dev.nibble.keyboard.PipeTransportKt", "$delay", models.path)
             .redirectError(ProcessBuilder.Redirect.INHERIT).start()
     }
 
@@ -94,16 +100,24 @@ class PipeTransport(private val delay: Long = 0) : EngineTransport {
 
 /** The second process: an [EngineHost] between standard input and standard output. */
 fun main(arguments: Array<String>) {
-    val delay = arguments.single().toLong()
+    val delay = arguments[0].toLong()
+    val models = File(arguments[1])
     val input = DataInputStream(System.`in`.buffered())
     val output = DataOutputStream(System.out.buffered())
     val host = EngineHost(
-        openEngine = { words ->
-            val (lexicon, emoji) = runBlocking { Lexicon.open(Installed.lexicon) to EmojiTable.open(Installed.emoji) }
-            TypingEngine(null, listOf(lexicon), words, TypingEngineOptions(emoji = emoji))
+        openEngine = { words, settings ->
+            val (lexicon, emoji) = runBlocking {
+                Lexicon.open(Installed.lexicon(settings.language)) to EmojiTable.open(Installed.emoji(settings.language))
+            }
+            val options = TypingEngineOptions(
+                layout = Layout.builtin(settings.layout),
+                thresholds = settings.correction.thresholds,
+                emoji = emoji,
+            )
+            TypingEngine(null, listOf(lexicon), words, options)
         },
-        openModel = { runBlocking { Model.open(Installed.model) } },
-        mayCompute = { true },
+        openModel = { name -> runBlocking { Model.open(name?.let(models::resolve) ?: Installed.model) } },
+        level = { ComputeLevel.FULL },
         reply = { message ->
             output.writeInt(message.size)
             output.write(message)

@@ -69,9 +69,9 @@ class ScenarioTest {
 
 /** Scenarios of what does not occur here. */
 private val OF_OTHER_PLATFORMS = setOf(
-    // The text changes and neither cursor nor marked text do: an app that does so starts the input anew.
+    // The text changes and neither cursor nor marked text do: a text view starts the input anew then, as in RESTARTED,
+    // and what the engine is told has that focus.
     "Words that changed underneath are not learned",
-    "After a change by somebody else nothing is taken back",
     // Reports have no text.
     "Text that a report knows and the controller does not is taken over",
     "Text behind the cursor that a report knows and the controller does not is taken over",
@@ -82,6 +82,9 @@ private val OF_OTHER_PLATFORMS = setOf(
     // What searches is a search box, whose words are not corrected.
     "A correction before sending is not taken back",
 )
+
+/** Scenarios where an app sets a text that reports would not show. A text view starts the input anew then. */
+private val RESTARTED = setOf("After a change by somebody else nothing is taken back")
 
 private const val STEP_MS = 100L
 
@@ -94,6 +97,7 @@ private class ScenarioPlayer(private val scenario: JSONObject, private val view:
     private val shell = KeyboardShell(editor, this, this) { time }
     private var field = FakeEditor(view, "", 0, 0)
     private var kind = "message"
+    private var info = EditorInfo()
     private var strips = mutableListOf(Strip(0, emptyList(), null))
     private val requests = mutableListOf<EngineRequest>()
     private var ghost = ""
@@ -162,7 +166,7 @@ private class ScenarioPlayer(private val scenario: JSONObject, private val view:
             reports.optString("when") == "coalesced",
         )
         kind = spec.optString("kind", "message")
-        val info = editorInfo(spec)
+        info = editorInfo(spec)
         info.initialSelStart = start
         info.initialSelEnd = end
         time += STEP_MS
@@ -224,7 +228,10 @@ private class ScenarioPlayer(private val scenario: JSONObject, private val view:
             "cursor" -> foreign { select(position(value as Int), position(value)) }
             "select" -> foreign { (value as JSONArray).let { select(position(it.getInt(0)), position(it.getInt(1))) } }
             "paste" -> foreign { paste(value as String) }
-            "set_text" -> unmark(value as String).let { (text, start, end) -> foreign { setText(text, start, end) } }
+            "set_text" -> unmark(value as String).let { (text, start, end) ->
+                foreign { setText(text, start, end) }
+                if (scenario.getString("name") in RESTARTED) restart(start, end)
+            }
             "deliver" -> deliver(value as Int)
             "wait" -> time += (value as Int)
             "expect" -> expect(value as JSONObject)
@@ -241,6 +248,12 @@ private class ScenarioPlayer(private val scenario: JSONObject, private val view:
         time += STEP_MS
         field.change()
         if (reportsAtOnce) deliver(Int.MAX_VALUE)
+    }
+
+    private fun restart(start: Int, end: Int) {
+        info.initialSelStart = start
+        info.initialSelEnd = end
+        shell.focus(info, field, settings)
     }
 
     private fun tap(spec: Any) {

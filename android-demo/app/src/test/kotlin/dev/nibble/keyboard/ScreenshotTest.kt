@@ -1,5 +1,6 @@
 package dev.nibble.keyboard
 
+import android.text.InputType
 import android.view.MotionEvent
 import dev.nibble.KeyAction
 import dev.nibble.LayoutPage
@@ -11,7 +12,7 @@ import org.robolectric.annotation.GraphicsMode
 import kotlin.test.assertEquals
 import kotlin.test.assertTrue
 
-/** Pictures of the whole keyboard, for people to look at. Each is taken in a state that is checked first. */
+/** Pictures of the whole keyboard. Each is taken in a state that is checked first, and compared with the committed one. */
 @RunWith(RobolectricTestRunner::class)
 @Config(qualifiers = "w411dp-h731dp-420dpi")
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
@@ -30,6 +31,9 @@ class ScreenshotTest {
         typist.awaitModel()
         assertTrue(typist.slots().size == 3)
         typist.picture("keyboard-light")
+        // Another page of keys is another look, in the same colours.
+        typist.touch(typist.key(KeyAction.ShowPage(LayoutPage.SYMBOLS)))
+        assertTrue(difference("keyboard-light", take(typist.activity.window.decorView)) > TOLERANCE)
     }
 
     @Test
@@ -103,5 +107,23 @@ class ScreenshotTest {
     fun symbols() = Typist().use { typist ->
         typist.touch(typist.key(KeyAction.ShowPage(LayoutPage.SYMBOLS)))
         typist.picture("symbols")
+    }
+
+    @Test
+    fun numbers() = Typist(InputType.TYPE_CLASS_NUMBER or InputType.TYPE_NUMBER_FLAG_SIGNED).use { typist ->
+        typist.edit.textSize = 22f
+        for (digit in "-1042") typist.touch(typist.key(KeyAction.Character("$digit")))
+        assertEquals("-1042", typist.text)
+        typist.touch(typist.key(KeyAction.Backspace))
+        assertEquals("-104", typist.text)
+        typist.picture("numbers")
+    }
+
+    @Test
+    @Config(qualifiers = "sw800dp-w1280dp-h800dp-land-mdpi")
+    fun tablet() = Typist().use { typist ->
+        typist.write("See you ")
+        typist.awaitModel()
+        typist.picture("tablet")
     }
 }

@@ -2,6 +2,8 @@ package dev.nibble.keyboard
 
 import dev.nibble.EmojiTable
 import dev.nibble.Lexicon
+import dev.nibble.Model
+import dev.nibble.android.ModelDirectory
 import dev.nibble.keyboard.engine.EngineTransport
 import kotlinx.coroutines.runBlocking
 
@@ -14,11 +16,19 @@ class TestApplication : NibbleApplication() {
     lateinit var pipe: PipeTransport
         private set
 
-    override fun openLexicon(language: String): Lexicon = runBlocking { Lexicon.open(Installed.lexicon) }
+    /** Whether the keyboard's engine is the app's service, in this process. */
+    var usesService = false
 
-    override fun openEmoji(language: String): EmojiTable = runBlocking { EmojiTable.open(Installed.emoji) }
+    override fun openLexicon(language: String): Lexicon = runBlocking { Lexicon.open(Installed.lexicon(language)) }
 
-    override fun engineTransport(): EngineTransport = PipeTransport(engineDelay).also { pipe = it }
+    override fun openEmoji(language: String): EmojiTable = runBlocking { EmojiTable.open(Installed.emoji(language)) }
+
+    override fun openModel(name: String?): Model = runBlocking {
+        Model.open(name?.let { ModelDirectory(this@TestApplication).find(it) } ?: Installed.model)
+    }
+
+    override fun engineTransport(): EngineTransport =
+        if (usesService) super.engineTransport() else PipeTransport(ModelDirectory(this).directory, engineDelay).also { pipe = it }
 
     override fun onTerminate() {
         if (::pipe.isInitialized) pipe.close()

@@ -13,6 +13,7 @@ import android.widget.LinearLayout
 import dev.nibble.KeyAction
 import dev.nibble.ShiftState
 import dev.nibble.Slot
+import dev.nibble.keyboard.engine.EngineReport
 import dev.nibble.keyboard.view.KeyboardView
 import org.robolectric.Robolectric
 import org.robolectric.RuntimeEnvironment
@@ -84,6 +85,14 @@ class Typist(inputType: Int = MESSAGE, imeOptions: Int = 0, engineDelay: Long = 
             shadowOf(Looper.getMainLooper()).idle()
         }
         settle()
+    }
+
+    /** What the engine's process says of itself now. */
+    fun report(): EngineReport {
+        app.statistics.engine = null
+        keyboard.measureEngine()
+        await("report") { app.statistics.engine != null }
+        return checkNotNull(app.statistics.engine)
     }
 
     fun awaitModel() = await("answer of the model") { keyboard.suggester.isFresh }

@@ -14,21 +14,24 @@ import android.os.RemoteException
 class BinderTransport(private val context: Context) : EngineTransport, ServiceConnection {
     private var listener: EngineTransport.Listener? = null
     private var engine: Messenger? = null
+    private var parts = PartJoiner()
     private val answers = Messenger(
         Handler(Looper.getMainLooper()) { message ->
-            EngineService.bytesOf(message)?.let { listener?.received(it) }
+            parts.add(message)?.let { listener?.received(it) }
             true
         },
     )
 
     override fun open(listener: EngineTransport.Listener) {
         this.listener = listener
-        context.bindService(Intent(context, EngineService::class.java), this, Context.BIND_AUTO_CREATE)
+        bind()
     }
+
+    private fun bind() = context.bindService(Intent(context, EngineService::class.java), this, Context.BIND_AUTO_CREATE)
 
     override fun send(message: ByteArray) {
         try {
-            engine?.send(EngineService.messageOf(message, answers))
+            partsOf(message, answers).forEach { engine?.send(it) }
         } catch (_: RemoteException) {
             // It died; onServiceDisconnected is on its way.
         }
@@ -36,12 +39,20 @@ class BinderTransport(private val context: Context) : EngineTransport, ServiceCo
 
     override fun onServiceConnected(name: ComponentName, binder: IBinder) {
         engine = Messenger(binder)
+        parts = PartJoiner()
         listener?.connected()
     }
 
     override fun onServiceDisconnected(name: ComponentName) {
         engine = null
         listener?.lost()
+    }
+
+    /** This binding will not come back: an update of the app, for instance, ends it for good. */
+    override fun onBindingDied(name: ComponentName) {
+        if (listener == null) return
+        context.unbindService(this)
+        bind()
     }
 
     override fun close() {

@@ -22,12 +22,20 @@ sealed interface ToEngine {
     /** What the user has taught so far, as a user model exports it. */
     data class Teach(val words: String) : ToEngine
 
+    /** How the engine is to be. The first message, and again when the user changes it: what was taught is gone then. */
+    data class Configure(val settings: EngineSettings) : ToEngine
+
+    /** A report is wanted. */
+    data object Measure : ToEngine
+
     /** The message as bytes. */
     fun encode(): ByteArray = when (this) {
         is Ask -> bytes(if (showsGhost) ASK_WITH_GHOST else ASK, request.toJson())
         is Tell -> bytes(TELL, notice.toJson())
         Foresee -> bytes(FORESEE, "")
         is Teach -> bytes(TEACH, words)
+        is Configure -> bytes(CONFIGURE, settings.toJson())
+        Measure -> bytes(MEASURE, "")
     }
 
     companion object {
@@ -36,6 +44,8 @@ sealed interface ToEngine {
         private const val TELL: Byte = 3
         private const val FORESEE: Byte = 4
         private const val TEACH: Byte = 5
+        private const val CONFIGURE: Byte = 6
+        private const val MEASURE: Byte = 7
 
         /** The message in [bytes]; null for one that this version does not know. */
         fun decode(bytes: ByteArray): ToEngine? {
@@ -46,22 +56,42 @@ sealed interface ToEngine {
                 TELL -> Tell(EngineNotice.fromJson(text))
                 FORESEE -> Foresee
                 TEACH -> Teach(text)
+                CONFIGURE -> Configure(EngineSettings.fromJson(text))
+                MEASURE -> Measure
                 else -> null
             }
         }
     }
 }
 
-/** What the engine sends: the model's answer to the latest request. */
-object FromEngine {
-    private const val ANSWER: Byte = 1
+/** What the engine sends, in the same form. */
+sealed interface FromEngine {
+    /** The model's answer to the latest request. */
+    data class Answer(val suggestions: Suggestions) : FromEngine
 
-    /** An answer as bytes. */
-    fun encode(answer: Suggestions): ByteArray = bytes(ANSWER, answer.toJson())
+    /** What was measured. */
+    data class Report(val report: EngineReport) : FromEngine
 
-    /** The answer in [bytes]; null for a message that this version does not know. */
-    fun decode(bytes: ByteArray): Suggestions? =
-        if (bytes.firstOrNull() == ANSWER) Suggestions.fromJson(text(bytes)) else null
+    /** The message as bytes. */
+    fun encode(): ByteArray = when (this) {
+        is Answer -> bytes(ANSWER, suggestions.toJson())
+        is Report -> bytes(REPORT, report.toJson())
+    }
+
+    companion object {
+        private const val ANSWER: Byte = 1
+        private const val REPORT: Byte = 2
+
+        /** The message in [bytes]; null for one that this version does not know. */
+        fun decode(bytes: ByteArray): FromEngine? {
+            val text = text(bytes)
+            return when (bytes.firstOrNull()) {
+                ANSWER -> Answer(Suggestions.fromJson(text))
+                REPORT -> Report(EngineReport.fromJson(text))
+                else -> null
+            }
+        }
+    }
 }
 
 private fun bytes(kind: Byte, text: String) = byteArrayOf(kind) + text.toByteArray()

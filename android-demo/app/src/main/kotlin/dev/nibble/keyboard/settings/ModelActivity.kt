@@ -4,7 +4,10 @@ import android.app.Activity
 import android.content.Intent
 import android.net.Uri
 import android.os.Bundle
-import android.provider.OpenableColumns
+import android.text.InputType
+import android.view.View
+import android.widget.Button
+import android.widget.EditText
 import android.widget.ProgressBar
 import android.widget.TextView
 import dev.nibble.ModelFile
@@ -13,55 +16,91 @@ import dev.nibble.android.ModelDirectory
 import dev.nibble.keyboard.NibbleApplication
 import dev.nibble.keyboard.R
 import kotlinx.coroutines.runBlocking
-import java.io.IOException
-import java.security.MessageDigest
-import kotlin.concurrent.thread
+import java.io.File
 
 /** Which model is used, and another one from a file. */
 class ModelActivity : Activity() {
     private val app get() = application as NibbleApplication
     private val models by lazy { ModelDirectory(this) }
+    private val import get() = app.modelImport
+    private lateinit var checksum: EditText
+    private lateinit var choose: Button
     private lateinit var state: TextView
     private lateinit var bar: ProgressBar
+    private lateinit var cancel: Button
 
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
         setTitle(R.string.model_title)
-        show()
+        show(expected = saved?.getString(CHECKSUM).orEmpty())
     }
 
-    private fun show() {
+    override fun onResume() {
+        super.onResume()
+        // It may have changed while this page was away.
+        show(expected = checksum.text.toString())
+        import.onChange = {
+            if (import.state is ModelImport.State.Installed) show(expected = "")
+            follow()
+        }
+        follow()
+    }
+
+    override fun onPause() {
+        import.onChange = null
+        super.onPause()
+    }
+
+    override fun onSaveInstanceState(state: Bundle) {
+        super.onSaveInstanceState(state)
+        state.putString(CHECKSUM, checksum.text.toString())
+    }
+
+    private fun show(expected: String) {
         val rows = Rows(this)
+        rows.title(R.string.model_used)
         val chosen = app.preferences.model?.let(models::find)
         rows.text(
             when {
-                chosen != null -> {
-                    val info = runBlocking { ModelFile.at(chosen).use { it.inspect() } }
-                    getString(R.string.model_file, chosen.name, info.name, info.bytes / MEGABYTE)
-                }
-                hasPackaged() -> getText(R.string.model_packaged)
+                chosen != null -> describe(chosen)
+                assets.list("models").orEmpty().isNotEmpty() -> getText(R.string.model_packaged)
                 else -> getText(R.string.model_none)
             },
         )
-        rows.button(getText(R.string.model_choose)) {
-            val intent = Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("*/*")
-            startActivityForResult(intent, PICK)
-        }
         if (chosen != null) {
             rows.button(getText(R.string.model_packaged_again)) {
                 app.preferences.model = null
                 models.remove(chosen.name)
-                show()
+                show(checksum.text.toString())
             }
         }
+        rows.title(R.string.model_other)
         rows.text(getString(R.string.model_explained, models.usableBytes() / MEGABYTE))
+        checksum = rows.add(EditText(this))
+        checksum.setHint(R.string.model_checksum)
+        // A checksum is no prose: nothing is suggested or learned.
+        checksum.inputType = InputType.TYPE_CLASS_TEXT or InputType.TYPE_TEXT_FLAG_NO_SUGGESTIONS
+        checksum.setText(expected)
+        choose = rows.button(getText(R.string.model_choose), ::pick)
         bar = rows.add(ProgressBar(this, null, android.R.attr.progressBarStyleHorizontal))
-        bar.visibility = ProgressBar.INVISIBLE
         state = rows.text("")
+        cancel = rows.button(getText(R.string.cancel), import::cancel)
         setContentView(rows.view)
     }
 
-    private fun hasPackaged() = assets.list("models").orEmpty().isNotEmpty()
+    private fun describe(file: File) = try {
+        val info = runBlocking { ModelFile.at(file).use { it.inspect() } }
+        getString(R.string.model_file, file.name, info.name, info.bytes / MEGABYTE)
+    } catch (_: NibbleException) {
+        // It was whole when it came; the storage may have failed since.
+        file.name
+    }
+
+    private fun pick() {
+        if (!isChecksumGood()) return
+        val intent = Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("*/*")
+        startActivityForResult(intent, PICK)
+    }
 
     override fun onActivityResult(code: Int, result: Int, data: Intent?) {
         val file = data?.data ?: return
@@ -69,86 +108,51 @@ class ModelActivity : Activity() {
     }
 
     /** Copies a file, checks the copy, and uses it from now on. */
-    fun install(file: Uri) {
-        val (name, bytes) = describe(file)
-        val free = models.usableBytes()
-        if (bytes > free) {
-            state.text = getString(R.string.model_no_space, bytes / MEGABYTE, free / MEGABYTE)
-            return
-        }
-        bar.visibility = ProgressBar.VISIBLE
-        bar.max = maxOf(1, (bytes / MEGABYTE).toInt())
-        thread(name = "model-copy") {
-            val failure = try {
-                copy(file, name, bytes)
-                null
-            } catch (error: IOException) {
-                error.message
-            } catch (error: NibbleException) {
-                error.message
-            }
-            runOnUiThread {
-                if (failure == null) {
-                    app.preferences.model = name
-                    show()
-                } else {
-                    bar.visibility = ProgressBar.INVISIBLE
-                    state.text = getString(R.string.model_failed, failure)
-                }
-            }
-        }
+    private fun install(file: Uri) {
+        if (isChecksumGood()) import.start(file, checksumIn(checksum.text.toString()))
     }
 
-    private fun copy(file: Uri, name: String, bytes: Long) {
-        val digest = MessageDigest.getInstance("SHA-256")
-        val partial = models.partial(name)
-        val source = contentResolver.openInputStream(file) ?: throw IOException("$file cannot be read")
-        source.use { input ->
-            partial.outputStream().use { output ->
-                val buffer = ByteArray(1 shl 20)
-                var done = 0L
-                while (true) {
-                    val count = input.read(buffer)
-                    if (count < 0) break
-                    digest.update(buffer, 0, count)
-                    output.write(buffer, 0, count)
-                    done += count
-                    tell(getString(R.string.model_copying, done / MEGABYTE, bytes / MEGABYTE), done)
-                }
-            }
-        }
-        tell(getString(R.string.model_checking), bytes)
-        try {
-            runBlocking {
-                // A file that is no model is refused before it gets a name; then what was written is compared.
-                ModelFile.at(partial).use { it.inspect() }
-                models.install(name, digest.digest().joinToString("") { "%02x".format(it) })
-            }
-        } catch (error: NibbleException) {
-            partial.delete()
-            throw error
-        }
+    private fun isChecksumGood(): Boolean {
+        val text = checksum.text.toString()
+        val isGood = text.isBlank() || checksumIn(text) != null
+        if (!isGood) state.setText(R.string.model_no_checksum)
+        return isGood
     }
 
-    private fun tell(text: String, done: Long) = runOnUiThread {
-        state.text = text
-        bar.progress = (done / MEGABYTE).toInt()
+    /** Shows how far the import is. */
+    private fun follow() {
+        val now = import.state
+        choose.isEnabled = !import.isRunning
+        val running = if (import.isRunning) View.VISIBLE else View.GONE
+        bar.visibility = running
+        cancel.visibility = running
+        if (now is ModelImport.State.Copying) {
+            bar.isIndeterminate = now.total == 0L
+            bar.max = maxOf(1, (now.total / MEGABYTE).toInt())
+            bar.progress = (now.done / MEGABYTE).toInt()
+        }
+        state.text = textOf(now)
     }
 
-    private fun describe(file: Uri): Pair<String, Long> {
-        var (name, bytes) = "model.gguf" to 0L
-        contentResolver.query(file, null, null, null, null)?.use {
-            if (it.moveToFirst()) {
-                name = it.getString(it.getColumnIndexOrThrow(OpenableColumns.DISPLAY_NAME)) ?: name
-                bytes = it.getLong(it.getColumnIndexOrThrow(OpenableColumns.SIZE))
-            }
+    private fun textOf(now: ModelImport.State): CharSequence = when (now) {
+        ModelImport.State.Idle -> ""
+        is ModelImport.State.Copying -> if (now.total == 0L) {
+            getString(R.string.model_copying_some, now.done / MEGABYTE)
+        } else {
+            getString(R.string.model_copying, now.done / MEGABYTE, now.total / MEGABYTE)
         }
-        val plain = name.substringAfterLast('/').trimStart('.')
-        return (if (plain.endsWith(".gguf")) plain else "$plain.gguf") to bytes
+        ModelImport.State.Checking -> getText(R.string.model_checking)
+        is ModelImport.State.Installed -> getString(R.string.model_installed, now.name)
+        is ModelImport.State.Failed -> when (val failure = now.failure) {
+            is ImportFailure.NoSpace -> getString(R.string.model_no_space, failure.needed / MEGABYTE, failure.free / MEGABYTE)
+            is ImportFailure.WrongChecksum -> getString(R.string.model_wrong_checksum, failure.found, failure.expected)
+            is ImportFailure.Refused -> getString(R.string.model_failed, failure.reason)
+        }
     }
 
     private companion object {
         const val PICK = 1
         const val MEGABYTE = 1_000_000L
+        const val CHECKSUM = "checksum"
     }
 }

@@ -2,6 +2,7 @@ package dev.nibble.keyboard.settings
 
 import android.app.Activity
 import android.os.Build
+import android.view.Gravity
 import android.view.View
 import android.widget.Button
 import android.widget.CheckBox
@@ -52,6 +53,30 @@ class Rows(private val activity: Activity) {
             this.text = text
             textSize = 16f
             setLineSpacing(4 * density, 1f)
+        },
+    )
+
+    /** A name, and on its right what is known of it. */
+    fun value(name: Int, value: CharSequence?) = add(
+        LinearLayout(activity).apply {
+            minimumHeight = (32 * density).toInt()
+            val shown = TextView(activity).apply {
+                text = value ?: "–"
+                textSize = 16f
+                gravity = Gravity.END
+                setTextColor(accent)
+            }
+            addView(
+                TextView(activity).apply {
+                    setText(name)
+                    textSize = 16f
+                },
+                LinearLayout.LayoutParams(0, LinearLayout.LayoutParams.WRAP_CONTENT, 1f),
+            )
+            addView(shown)
+            // A screen reader says both at once.
+            contentDescription = "${activity.getString(name)}: ${shown.text}"
+            isFocusable = true
         },
     )
 

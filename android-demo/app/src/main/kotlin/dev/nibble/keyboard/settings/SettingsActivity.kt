@@ -11,7 +11,7 @@ import dev.nibble.keyboard.NibbleApplication
 import dev.nibble.keyboard.R
 import java.util.Locale
 
-/** The app's settings: set-up, typing, and the ways to the model and the learned words. */
+/** The app's settings: set-up, typing, and the ways to the model, the learned words and the statistics. */
 class SettingsActivity : Activity() {
     private val app get() = application as NibbleApplication
 
@@ -38,24 +38,20 @@ class SettingsActivity : Activity() {
 
         val settings = app.preferences
         rows.title(R.string.typing_title)
-        rows.choice(R.string.language, LANGUAGES.map { Locale.forLanguageTag(it).run { getDisplayLanguage(this) } }, LANGUAGES.indexOf(settings.language)) {
-            settings.language = LANGUAGES[it]
-            app.reload()
-        }
-        rows.choice(R.string.layout, LAYOUTS.map { it.uppercase() }, LAYOUTS.indexOf(settings.layout)) {
-            settings.layout = LAYOUTS[it]
-            app.reload()
-        }
+        val languages = LANGUAGES.map { Locale.forLanguageTag(it).run { getDisplayLanguage(this) } }
+        rows.choice(R.string.language, languages, LANGUAGES.indexOf(settings.language)) { settings.language = LANGUAGES[it] }
+        val layouts = LAYOUTS.map { it.uppercase() }
+        rows.choice(R.string.layout, layouts, LAYOUTS.indexOf(settings.layout)) { settings.layout = LAYOUTS[it] }
         val strengths = listOf(R.string.correction_off, R.string.correction_careful, R.string.correction_normal)
         rows.choice(R.string.correction, strengths.map(::getString), settings.correction.ordinal) {
             settings.correction = CorrectionStrength.entries[it]
-            app.reload()
         }
         rows.check(R.string.auto_capitals, settings.autoCapitals) { settings.autoCapitals = it }
         rows.check(R.string.haptics, settings.haptics) { settings.haptics = it }
 
         rows.button(getText(R.string.model_title)) { startActivity(Intent(this, ModelActivity::class.java)) }
         rows.button(getText(R.string.words_title)) { startActivity(Intent(this, WordsActivity::class.java)) }
+        rows.button(getText(R.string.statistics_title)) { startActivity(Intent(this, StatisticsActivity::class.java)) }
 
         rows.title(R.string.privacy_title)
         rows.text(getText(R.string.privacy))

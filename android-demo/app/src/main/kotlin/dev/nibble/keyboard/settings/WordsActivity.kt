@@ -3,7 +3,6 @@ package dev.nibble.keyboard.settings
 import android.app.Activity
 import android.app.AlertDialog
 import android.content.Intent
-import android.net.Uri
 import android.os.Bundle
 import android.text.Editable
 import android.text.TextWatcher
@@ -18,14 +17,14 @@ import dev.nibble.UserModel
 import dev.nibble.UserWord
 import dev.nibble.keyboard.NibbleApplication
 import dev.nibble.keyboard.R
-import kotlinx.coroutines.runBlocking
+import java.io.IOException
 
 /** What the keyboard has learned: to be searched, removed, exported, imported and erased. */
 class WordsActivity : Activity() {
+    private val app get() = application as NibbleApplication
     private lateinit var search: EditText
     private lateinit var count: TextView
     private lateinit var list: ListView
-    private var words: UserModel? = null
     private var shown: List<UserWord> = emptyList()
 
     override fun onCreate(state: Bundle?) {
@@ -37,7 +36,7 @@ class WordsActivity : Activity() {
             object : TextWatcher {
                 override fun beforeTextChanged(text: CharSequence, start: Int, count: Int, after: Int) = Unit
                 override fun onTextChanged(text: CharSequence, start: Int, before: Int, count: Int) = Unit
-                override fun afterTextChanged(text: Editable) = show()
+                override fun afterTextChanged(text: Editable) = refresh()
             },
         )
         rows.button(getText(R.string.words_export)) { pick(Intent.ACTION_CREATE_DOCUMENT, EXPORT) }
@@ -56,15 +55,20 @@ class WordsActivity : Activity() {
                 addView(list, LinearLayout.LayoutParams(LinearLayout.LayoutParams.MATCH_PARENT, 0, 1f))
             },
         )
-        (application as NibbleApplication).withLocal {
-            words = it.words
-            show()
+        refresh()
+    }
+
+    private fun refresh(): Unit = app.withLocal {
+        try {
+            shown = it.words.words(search.text.toString())
+        } catch (_: NibbleException.Closed) {
+            // Settings were changed beside this page: the words are opened anew.
+            refresh()
         }
+        show()
     }
 
     private fun show() {
-        val known = words ?: return
-        shown = known.words(search.text.toString())
         count.text = getString(R.string.words_count, shown.size)
         val lines = shown.map { getString(R.string.words_used, it.word, it.uses) }
         list.adapter = ArrayAdapter(this, android.R.layout.simple_list_item_1, lines)
@@ -72,10 +76,12 @@ class WordsActivity : Activity() {
 
     private fun confirm(question: String, change: suspend (UserModel) -> Unit) {
         AlertDialog.Builder(this).setMessage(question).setNegativeButton(R.string.cancel, null)
-            .setPositiveButton(R.string.words_forget) { _, _ ->
-                words?.let { runBlocking { change(it) } }
-                show()
-            }.show()
+            .setPositiveButton(R.string.words_forget) { _, _ -> change(change) }.show()
+    }
+
+    private fun change(change: suspend (UserModel) -> Unit) = app.changeWords(change) { failure ->
+        if (failure != null) Toast.makeText(this, R.string.words_failed, Toast.LENGTH_LONG).show()
+        refresh()
     }
 
     private fun pick(action: String, code: Int) {
@@ -84,22 +90,18 @@ class WordsActivity : Activity() {
     }
 
     override fun onActivityResult(code: Int, result: Int, data: Intent?) {
-        val (known, file) = (words ?: return) to (data?.data ?: return)
+        val file = data?.data ?: return
         if (result != RESULT_OK) return
-        if (code == EXPORT) export(known, file) else import(known, file)
-        show()
-    }
-
-    private fun export(known: UserModel, file: Uri) {
-        contentResolver.openOutputStream(file)?.use { it.write(known.exportText().toByteArray()) }
-    }
-
-    private fun import(known: UserModel, file: Uri) {
-        val text = contentResolver.openInputStream(file)?.use { it.readBytes().decodeToString() } ?: return
-        try {
-            runBlocking { known.importText(text) }
-        } catch (_: NibbleException) {
-            Toast.makeText(this, R.string.words_failed, Toast.LENGTH_LONG).show()
+        // The file may be far away: in the background, as every change.
+        when (code) {
+            EXPORT -> change { known ->
+                val output = contentResolver.openOutputStream(file) ?: throw IOException("$file cannot be written")
+                output.use { it.write(known.exportText().toByteArray()) }
+            }
+            IMPORT -> change { known ->
+                val input = contentResolver.openInputStream(file) ?: throw IOException("$file cannot be read")
+                known.importText(input.use { it.readBytes() }.decodeToString())
+            }
         }
     }
 

@@ -56,7 +56,7 @@ class KeyboardPainter(private val density: Float) {
         text.textSize = size * scale
         val natural = text.measureText(label)
         // Rather smaller than cut, and rather cut than unreadable.
-        if (natural > width) text.textSize *= maxOf(0.75f, width / natural)
+        if (natural > width) text.textSize *= maxOf(SMALLEST, ROUNDING * width / natural)
         val shown = TextUtils.ellipsize(label, text, width, TextUtils.TruncateAt.MIDDLE).toString()
         canvas.drawText(shown, x, y - (text.ascent() + text.descent()) / 2, text)
     }
@@ -71,7 +71,7 @@ class KeyboardPainter(private val density: Float) {
     /** A key that shows something else. */
     fun functionKey(bounds: RectF, label: String, isPressed: Boolean, isActive: Boolean) {
         cap(bounds, if (isPressed || isActive) colours.pressed else colours.functionKey)
-        label(label, bounds.centerX(), bounds.centerY(), dp(16f), bounds.width() - dp(10f), colours.text, medium)
+        label(label, bounds.centerX(), bounds.centerY(), dp(16f), bounds.width() - dp(6f), colours.text, medium)
     }
 
     /** The space bar, with ghost text where there is some. */
@@ -201,5 +201,13 @@ class KeyboardPainter(private val density: Float) {
             Icon.LETTERS -> {}
         }
         canvas.drawPath(path, line)
+    }
+
+    private companion object {
+        /** Part of its size that a label shrinks to at most. */
+        const val SMALLEST = 0.5f
+
+        /** Widths of letters do not shrink quite as their size does. */
+        const val ROUNDING = 0.95f
     }
 }
