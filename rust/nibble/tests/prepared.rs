@@ -30,11 +30,12 @@ const MODELS: [&str; 5] = [
 
 fn prepare(source: &Path, destination: &Path) -> Result<(), Error> {
     let mut work = Preparation::new(source, destination)?;
-    let mut last = 0;
+    let (mut done, mut total) = (0, 0);
     while let Some(progress) = work.step()? {
-        assert!(progress.done >= last && progress.done <= progress.total);
-        last = progress.done;
+        assert!(progress.done >= done && progress.done <= progress.total);
+        (done, total) = (progress.done, progress.total);
     }
+    assert_eq!(done, total, "the end is told");
     Ok(())
 }
 

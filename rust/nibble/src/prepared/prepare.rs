@@ -25,7 +25,7 @@ pub struct Preparation {
     source: Gguf,
     destination: PathBuf,
     stage: Stage,
-    done: u64,
+    progress: Progress,
 }
 
 #[derive(Debug)]
@@ -75,6 +75,11 @@ impl Preparation {
         check_gaps(&source, &tensors)?;
         let padding = (tensors.len() as u64 + 2) * u64::from(PAGE);
         check_disk(destination, source.size_bytes().saturating_add(padding))?;
+        let tensor_bytes: u64 = tensors.iter().map(|tensor| tensor.bytes.len() as u64).sum();
+        let progress = Progress {
+            done: 0,
+            total: source.size_bytes().saturating_add(tensor_bytes),
+        };
         Ok(Preparation {
             source,
             destination: destination.to_path_buf(),
@@ -82,7 +87,7 @@ impl Preparation {
                 hash: Sha256::new(),
                 hashed: 0,
             },
-            done: 0,
+            progress,
         })
     }
 
@@ -96,7 +101,7 @@ impl Preparation {
             Stage::Hashing { hash, hashed } if *hashed < bytes.len() => {
                 let end = bytes.len().min(hashed.saturating_add(STEP_BYTES));
                 hash.update(bytes.get(*hashed..end).unwrap_or_default());
-                self.done += (end - *hashed) as u64;
+                self.progress.done += (end - *hashed) as u64;
                 *hashed = end;
             }
             Stage::Hashing { hash, .. } => {
@@ -105,7 +110,7 @@ impl Preparation {
             }
             Stage::Writing(writing) => {
                 let written = writing.step()?;
-                self.done += written as u64;
+                self.progress.done += written as u64;
                 if written == 0 {
                     if let Stage::Writing(writing) = mem::replace(&mut self.stage, Stage::Finished)
                     {
@@ -116,10 +121,7 @@ impl Preparation {
             }
             Stage::Finished => return Ok(None),
         }
-        Ok(Some(Progress {
-            done: self.done,
-            total: 2 * self.source.size_bytes(),
-        }))
+        Ok(Some(self.progress))
     }
 }
 
