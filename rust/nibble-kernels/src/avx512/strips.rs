@@ -153,19 +153,22 @@ fn accumulate<B: Blocks, const PLANES: usize>(
                 total = _mm512_mullo_epi32(total, _mm512_set1_epi32(RESIDUAL_STEPS));
             }
             let codes = x[group].codes.as_ptr();
+            // Two sums, so that a product waits for every other one only: a CPU has few places for what waits.
+            let mut sums = [total, _mm512_setzero_si512()];
+            let mut offsets = _mm512_setzero_si512();
             for word in half * words_of_half..(half + 1) * words_of_half {
                 let place = interleaved(block * SCALE_LEN + 4 * word);
                 // SAFETY: `interleaved` gives a place inside the group for every word.
                 let codes =
                     _mm512_set1_epi32(unsafe { codes.add(place).cast::<i32>().read_unaligned() });
-                total = _mm512_dpbusd_epi32(total, weights.codes[word], codes);
+                sums[word % 2] = _mm512_dpbusd_epi32(sums[word % 2], weights.codes[word], codes);
                 if B::OFFSET != 0 {
-                    let offset = _mm512_set1_epi8(B::OFFSET);
-                    total = _mm512_sub_epi32(
-                        total,
-                        _mm512_dpbusd_epi32(_mm512_setzero_si512(), offset, codes),
-                    );
+                    offsets = _mm512_dpbusd_epi32(offsets, _mm512_set1_epi8(B::OFFSET), codes);
                 }
+            }
+            total = _mm512_add_epi32(sums[0], sums[1]);
+            if B::OFFSET != 0 {
+                total = _mm512_sub_epi32(total, offsets);
             }
         }
         let scale = _mm512_mul_ps(weights.scales[half], scale);
