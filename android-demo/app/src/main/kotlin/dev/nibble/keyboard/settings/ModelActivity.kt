@@ -126,12 +126,18 @@ class ModelActivity : Activity() {
         val running = if (import.isRunning) View.VISIBLE else View.GONE
         bar.visibility = running
         cancel.visibility = running
-        if (now is ModelImport.State.Copying) {
-            bar.isIndeterminate = now.total == 0L
-            bar.max = maxOf(1, (now.total / MEGABYTE).toInt())
-            bar.progress = (now.done / MEGABYTE).toInt()
+        when (now) {
+            is ModelImport.State.Copying -> showProgress(now.done, now.total)
+            is ModelImport.State.Preparing -> showProgress(now.done, now.total)
+            else -> {}
         }
         state.text = textOf(now)
+    }
+
+    private fun showProgress(done: Long, total: Long) {
+        bar.isIndeterminate = total == 0L
+        bar.max = maxOf(1, (total / MEGABYTE).toInt())
+        bar.progress = (done / MEGABYTE).toInt()
     }
 
     private fun textOf(now: ModelImport.State): CharSequence = when (now) {
@@ -142,6 +148,7 @@ class ModelActivity : Activity() {
             getString(R.string.model_copying, now.done / MEGABYTE, now.total / MEGABYTE)
         }
         ModelImport.State.Checking -> getText(R.string.model_checking)
+        is ModelImport.State.Preparing -> getString(R.string.model_preparing, now.done / MEGABYTE, now.total / MEGABYTE)
         is ModelImport.State.Installed -> getString(R.string.model_installed, now.name)
         is ModelImport.State.Failed -> when (val failure = now.failure) {
             is ImportFailure.NoSpace -> getString(R.string.model_no_space, failure.needed / MEGABYTE, failure.free / MEGABYTE)

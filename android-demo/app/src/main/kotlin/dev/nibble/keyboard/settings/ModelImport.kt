@@ -8,6 +8,7 @@ import android.provider.OpenableColumns
 import dev.nibble.ModelFile
 import dev.nibble.NibbleException
 import dev.nibble.android.ModelDirectory
+import kotlinx.coroutines.flow.takeWhile
 import kotlinx.coroutines.runBlocking
 import java.io.File
 import java.io.IOException
@@ -38,6 +39,9 @@ class ModelImport(private val context: Context, private val onInstalled: (name: 
         /** The copy is checked. */
         data object Checking : State
 
+        /** The model is being prepared; it can be used by now. [done] of [total] bytes of work are done. */
+        data class Preparing(val done: Long, val total: Long) : State
+
         /** There is a model of this name now. */
         data class Installed(val name: String) : State
 
@@ -56,11 +60,11 @@ class ModelImport(private val context: Context, private val onInstalled: (name: 
     var onChange: (() -> Unit)? = null
 
     /** Whether one is running. */
-    val isRunning get() = state is State.Copying || state == State.Checking
+    val isRunning get() = state is State.Copying || state == State.Checking || state is State.Preparing
 
     init {
         // What a process left that ended while it copied.
-        models.directory.listFiles { file -> file.extension == "part" }.orEmpty().forEach { it.delete() }
+        models.directory.listFiles { file -> file.extension == "part" || file.extension == "prepared" }.orEmpty().forEach { it.delete() }
     }
 
     /**
@@ -109,7 +113,21 @@ class ModelImport(private val context: Context, private val onInstalled: (name: 
             // A file that is no model is refused before it gets a name; then what was written is compared.
             ModelFile.at(partial).use { it.inspect() }
             models.install(name, found)
+            prepare(name)
             State.Installed(name)
+        }
+    }
+
+    /** Makes the model faster, where that is possible; else it is used as it is. */
+    private suspend fun prepare(name: String) {
+        try {
+            models.prepare(name).takeWhile { !isCancelled }.collect { (done, total) ->
+                main.post { state = State.Preparing(done, total) }
+            }
+        } catch (_: NibbleException.Unsupported) {
+            // It is prepared already.
+        } catch (_: NibbleException.DiskSpace) {
+            // There is no room for both.
         }
     }
 
