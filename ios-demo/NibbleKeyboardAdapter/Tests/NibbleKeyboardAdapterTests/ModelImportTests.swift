@@ -27,8 +27,8 @@ final class ModelImportTests: XCTestCase {
             XCTAssertTrue(steps.all.contains(.verifying(done: bytes, total: bytes)))
             guard case .preparing(let done, let total) = steps.all.last else { return XCTFail("not prepared") }
             XCTAssertEqual(done, total)
-            let architecture = try await ModelFile(installed.url).inspect().architecture
-            XCTAssertEqual(architecture, "nibble.phi3")
+            let content = try Data(contentsOf: installed.url)
+            XCTAssertNotNil(content.range(of: Data("nibble.phi3".utf8)), "it is prepared")
             _ = try await Model(contentsOf: installed.url)
 
             await assertThrows(ModelImportError.alreadyInstalled(name: "model-q4_0.gguf")) {

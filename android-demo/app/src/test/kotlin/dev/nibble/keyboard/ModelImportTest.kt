@@ -5,11 +5,9 @@ import android.content.Intent
 import android.net.Uri
 import android.provider.OpenableColumns
 import android.widget.EditText
-import dev.nibble.ModelFile
 import dev.nibble.android.ModelDirectory
 import dev.nibble.keyboard.settings.ModelActivity
 import dev.nibble.keyboard.settings.checksumIn
-import kotlinx.coroutines.runBlocking
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.Robolectric
@@ -77,8 +75,7 @@ class ModelImportTest {
         activity.pick(file(tiny.inputStream(), "tiny.gguf", tiny.length()))
         await("model") { app.preferences.model != null }
         assertEquals(listOf(app.preferences.model), models.list().map { it.name })
-        val installed = ModelFile.at(models.list().single()).use { runBlocking { it.inspect() } }
-        assertEquals("nibble.phi3", installed.architecture, "it is prepared")
+        assertTrue("nibble.phi3" in models.list().single().readText(Charsets.ISO_8859_1), "it is prepared")
         assertTrue(activity.says("tiny.gguf\ntiny random"))
         assertTrue(activity.says("tiny.gguf is installed"))
         picture("model", activity.window.decorView)
