@@ -7,9 +7,10 @@
 //! - Every function returns a `Result` with a [`NibbleError`], so that a panic becomes an exception of the
 //!   other language and never ends the process.
 //! - Nothing calls back. What takes long is pulled step by step ([`Generation::next`], [`Verification::next`],
-//!   [`Preparation::next`]) on the caller's thread, and [`CancelHandle::cancel`] stops it from another one without taking a lock.
-//! - Every object may be used from every thread. Where two threads want the same session, generation or
-//!   verification at once, the second gets [`NibbleError::Busy`] and does not wait.
+//!   [`Preparation::next`]) on the caller's thread, and [`CancelHandle::cancel`] stops a generation from another
+//!   one without taking a lock.
+//! - Every object may be used from every thread. Where two threads want the same session, generation,
+//!   verification or preparation at once, the second gets [`NibbleError::Busy`] and does not wait.
 //! - `release` gives up what an object holds before the other language's collector gets to it; afterwards its
 //!   functions fail with [`NibbleError::Closed`]. Work that is under way ends first, or is cancelled. Objects
 //!   made from a released one live on.

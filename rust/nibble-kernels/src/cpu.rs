@@ -118,8 +118,8 @@ impl Cpu {
             }
         }
         self.pool.run(items, cancel, |item| {
-            let job = jobs.partition_point(|(first, ..)| *first <= item);
-            let Some((first, plan, weight, x, out)) = jobs.get(job.wrapping_sub(1)) else {
+            let job = jobs.iter().rfind(|(first, ..)| *first <= item);
+            let Some((first, plan, weight, x, out)) = job else {
                 return;
             };
             let (tokens, rows) = plan.item(item - first);

@@ -8,9 +8,12 @@
 //! One order serves all vector lengths: four, eight or sixteen rows are a part of 16, 32 or 64 bytes.
 
 use std::ops::Range;
+use std::slice::ChunksExact;
 
+use crate::activations::{GROUP_LEN, Q8Rows};
 use crate::error::KernelError;
 use crate::format::Format;
+use crate::tile::TileMut;
 
 /// Rows of a strip.
 pub const STRIP_ROWS: usize = 16;
@@ -97,6 +100,29 @@ pub fn deinterleave(
         }
     }
     Ok(())
+}
+
+/// The strips of a product's weights.
+///
+/// # Panics
+/// Where activations of `planes` rows a token, or the output, do not fit them, which [`crate::Cpu`] sees to.
+pub(crate) fn strips_of_product<'a>(
+    format: Format,
+    planes: usize,
+    weights: &'a [u8],
+    x: Q8Rows<'_>,
+    out: &TileMut<'_>,
+) -> ChunksExact<'a, u8> {
+    let strip_bytes = weights.len() / (out.rows() / STRIP_ROWS);
+    let blocks = strip_bytes / (STRIP_ROWS * format.block_bytes());
+    assert!(out.rows().is_multiple_of(STRIP_ROWS));
+    assert_eq!(blocks * STRIP_ROWS * format.block_bytes(), strip_bytes);
+    assert_eq!(x.rows(), out.tokens() * planes);
+    assert_eq!(
+        (blocks * format.block_len()).div_ceil(GROUP_LEN),
+        x.row_len()
+    );
+    weights.chunks_exact(strip_bytes)
 }
 
 /// Copies row `row` of a strip to `out`, which is one row long.

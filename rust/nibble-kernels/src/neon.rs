@@ -526,27 +526,24 @@ fn add_fifth_bits(
 ) -> [int8x16_t; 8] {
     let words: [u32; 4] =
         from_fn(|i| u32::from_le_bytes(*array_at(blocks, offset + i * block_bytes)));
+    // SAFETY: 16 bytes.
+    let words = unsafe { vreinterpretq_u8_u32(vld1q_u32(words.as_ptr())) };
+    // Vector i holds codes 4w..4w + 4 of each block.
+    from_fn(|i| vorrq_s8(codes[i], fifth_bits(words, i / 2 + i % 2 * 4)))
+}
+
+/// 16 in the place of each code of word `word` whose fifth bit is set; each lane of `bits` has those of 32 codes.
+#[target_feature(enable = "neon")]
+#[inline]
+fn fifth_bits(bits: uint8x16_t, word: usize) -> int8x16_t {
     const LANES: [u8; 16] = [0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12];
     const BITS: [u8; 16] = [1, 2, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8];
     // SAFETY: 16 bytes each.
-    let (words, lanes, bits) = unsafe {
-        (
-            vreinterpretq_u8_u32(vld1q_u32(words.as_ptr())),
-            vld1q_u8(LANES.as_ptr()),
-            vld1q_u8(BITS.as_ptr()),
-        )
-    };
-    let bits = [bits, vshlq_n_u8::<4>(bits)];
-    // Byte `k` of the words, in all four bytes: the fifth bits of codes 8k..8k + 8.
-    let bytes: [uint8x16_t; 4] =
-        from_fn(|k| vqtbl1q_u8(words, vaddq_u8(lanes, vdupq_n_u8(k as u8))));
-    from_fn(|i| {
-        // Vector i holds codes 4w..4w + 4 of each block.
-        let w = i / 2 + i % 2 * 4;
-        let set = vtstq_u8(bytes[w / 2], bits[w % 2]);
-        let sixteen = vreinterpretq_s8_u8(vandq_u8(set, vdupq_n_u8(16)));
-        vorrq_s8(codes[i], sixteen)
-    })
+    let (lanes, bit) = unsafe { (vld1q_u8(LANES.as_ptr()), vld1q_u8(BITS.as_ptr())) };
+    // The byte that holds the word's four bits, four times.
+    let bytes = vqtbl1q_u8(bits, vaddq_u8(lanes, vdupq_n_u8((word / 2) as u8)));
+    let bit = vshlq_u8(bit, vdupq_n_s8(4 * (word % 2) as i8));
+    vreinterpretq_s8_u8(vandq_u8(vtstq_u8(bytes, bit), vdupq_n_u8(16)))
 }
 
 /// The group of four blocks of a format with one scale for 32 values.

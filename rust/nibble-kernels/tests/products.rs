@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use common::{Random, Style, magnitudes, values, weights};
 use nibble_kernels::{
-    Activations, Cpu, Format, KernelError, Kernels, Layout, Matrix, QuantizedActivations,
+    Activations, Cpu, Format, KernelError, Kernels, Layout, Matrix, Product, QuantizedActivations,
     can_interleave, interleave,
 };
 use proptest::prelude::*;
@@ -175,6 +175,39 @@ fn products_of_long_rows_and_many_tokens() {
         check_both(format, 19, 2304, 70, Style::Usual, 1);
         check_both(format, 32, 2304, 70, Style::Usual, 3);
         check_both(format, 3, 2304 + 256, 2, Style::Codes(0xff), 2);
+    }
+}
+
+#[test]
+fn products_of_one_job_are_what_they_are_alone() {
+    let (cols, tokens) = (512, 3);
+    let mut random = Random(5);
+    // One has no row, one few, one enough for all threads.
+    let shapes = [
+        (Format::Q4K, 48),
+        (Format::F32, 0),
+        (Format::Q8_0, 3),
+        (Format::Q4_0, 700),
+    ];
+    let data = shapes.map(|(format, rows)| weights(format, rows, cols, Style::Usual, &mut random));
+    let x = activations(tokens * cols, &mut random);
+    let x = Activations::F32 { values: &x, cols };
+    let weight = |i: usize| Matrix::new(shapes[i].0, shapes[i].1, cols, &data[i]).unwrap();
+    for threads in [1, 3] {
+        let cpu = Cpu::new(threads);
+        let mut outs = shapes.map(|(_, rows)| vec![f32::NAN; tokens * rows]);
+        let products = outs.iter_mut().enumerate();
+        let products = products.map(|(i, out)| Product {
+            weight: weight(i),
+            x,
+            out,
+        });
+        cpu.matmuls(products.collect(), &NEVER).unwrap();
+        for (i, out) in outs.iter().enumerate() {
+            let mut alone = vec![f32::NAN; out.len()];
+            cpu.matmul(weight(i), x, &mut alone, &NEVER).unwrap();
+            assert!(*out == alone, "{}", shapes[i].0);
+        }
     }
 }
 

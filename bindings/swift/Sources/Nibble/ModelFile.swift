@@ -80,13 +80,8 @@ public final class ModelFile: Sendable {
     ) async throws {
         let file = generated
         let verification = try await BlockingWork.computing.run { try file.verify(sha256: sha256) }
-        while true {
-            try Task.checkCancellation()
-            let step = try await BlockingWork.computing.run {
-                try verification.next().map { VerificationProgress(done: $0.done, total: $0.total) }
-            }
-            guard let step else { return }
-            progress(step)
+        try await pull(progress) {
+            try verification.next().map { VerificationProgress(done: $0.done, total: $0.total) }
         }
     }
 
@@ -104,17 +99,23 @@ public final class ModelFile: Sendable {
         let file = generated
         let preparation = try await BlockingWork.computing.run { try file.prepare(destination: destination?.path) }
         do {
-            while true {
-                try Task.checkCancellation()
-                let step = try await BlockingWork.computing.run {
-                    try preparation.next().map { PreparationProgress(done: $0.done, total: $0.total) }
-                }
-                guard let step else { return }
-                progress(step)
+            try await pull(progress) {
+                try preparation.next().map { PreparationProgress(done: $0.done, total: $0.total) }
             }
         } catch {
             try preparation.release()
             throw error
+        }
+    }
+
+    /// Tells the steps that `next` gives, until it gives none or the task is cancelled.
+    private func pull<Step: Sendable>(
+        _ progress: @Sendable (Step) -> Void, next: @escaping @Sendable () throws -> Step?
+    ) async throws {
+        while true {
+            try Task.checkCancellation()
+            guard let step = try await BlockingWork.computing.run(next) else { return }
+            progress(step)
         }
     }
 }

@@ -40,7 +40,7 @@ pub(crate) static TABLE: Table = Table {
 };
 
 /// [`TABLE`] for Intel's CPUs, whose own prefetchers stop at the end of each page of 4 KiB: products of mapped
-/// weights took 0.7 to 0.8 of the time on a Xeon with it. AMD's run on into the next page, and Zen 4 was slower.
+/// weights took 0.7 to 0.8 of the time on a Xeon with it. A Zen 4 was slower with it.
 pub(crate) static PREFETCHING_TABLE: Table = Table {
     strips_q8: Some(|format| strips::matmul::<1, PREFETCH_AHEAD>(format)),
     strips_q16: Some(|format| strips::matmul::<2, PREFETCH_AHEAD>(format)),

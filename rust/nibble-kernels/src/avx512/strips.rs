@@ -9,9 +9,9 @@
 use std::arch::x86_64::*;
 use std::array::from_fn;
 
-use crate::activations::{GROUP_LEN, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, interleaved};
+use crate::activations::{Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, interleaved};
 use crate::format::Format;
-use crate::interleave::STRIP_ROWS;
+use crate::interleave::{STRIP_ROWS, strips_of_product};
 use crate::kernels::MatmulQ8;
 use crate::tile::TileMut;
 
@@ -67,14 +67,8 @@ fn multiply<B: Blocks, const PLANES: usize, const AHEAD: usize>(
     x: Q8Rows<'_>,
     mut out: TileMut<'_>,
 ) {
-    let strip_bytes = weights.len() / (out.rows() / STRIP_ROWS);
-    let blocks = strip_bytes / (STRIP_ROWS * B::FORMAT.block_bytes());
-    assert!(out.rows().is_multiple_of(STRIP_ROWS));
-    assert_eq!(blocks * STRIP_ROWS * B::FORMAT.block_bytes(), strip_bytes);
-    assert_eq!(x.rows(), out.tokens() * PLANES);
-    let values = blocks * B::FORMAT.block_len();
-    assert_eq!(values.div_ceil(GROUP_LEN), x.row_len());
-    for (strip, weights) in weights.chunks_exact(strip_bytes).enumerate() {
+    let strips = strips_of_product(B::FORMAT, PLANES, weights, x, &out);
+    for (strip, weights) in strips.enumerate() {
         let mut token = 0;
         while token < out.tokens() {
             let at = (token, strip * STRIP_ROWS);

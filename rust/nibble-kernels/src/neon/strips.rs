@@ -4,10 +4,10 @@
 use std::arch::aarch64::*;
 use std::array::from_fn;
 
-use super::{Codes, signed_dot_of_lane, widen};
-use crate::activations::{GROUP_LEN, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN};
+use super::{Codes, fifth_bits, signed_dot_of_lane, widen};
+use crate::activations::{Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN};
 use crate::format::Format;
-use crate::interleave::STRIP_ROWS;
+use crate::interleave::{STRIP_ROWS, strips_of_product};
 use crate::kernels::MatmulQ8;
 use crate::tile::TileMut;
 
@@ -62,14 +62,8 @@ fn multiply<B: Blocks, const PLANES: usize, const DOT: bool>(
     x: Q8Rows<'_>,
     mut out: TileMut<'_>,
 ) {
-    let strip_bytes = weights.len() / (out.rows() / STRIP_ROWS);
-    let blocks = strip_bytes / (STRIP_ROWS * B::FORMAT.block_bytes());
-    assert!(out.rows().is_multiple_of(STRIP_ROWS));
-    assert_eq!(blocks * STRIP_ROWS * B::FORMAT.block_bytes(), strip_bytes);
-    assert_eq!(x.rows(), out.tokens() * PLANES);
-    let values = blocks * B::FORMAT.block_len();
-    assert_eq!(values.div_ceil(GROUP_LEN), x.row_len());
-    for (strip, weights) in weights.chunks_exact(strip_bytes).enumerate() {
+    let strips = strips_of_product(B::FORMAT, PLANES, weights, x, &out);
+    for (strip, weights) in strips.enumerate() {
         let mut token = 0;
         while token < out.tokens() {
             let at = (token, strip * STRIP_ROWS);
@@ -336,18 +330,7 @@ fn add_fifth_bits(codes: Word, set: [uint8x16_t; 4], bit: uint8x16_t) -> Word {
 #[target_feature(enable = "neon")]
 #[inline]
 fn add_fifth_bits_of_word(codes: [Word; 2], bits: [uint8x16_t; 4], pair: usize) -> [Word; 2] {
-    const LANES: [u8; 16] = [0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12];
-    const BITS: [u8; 16] = [1, 2, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8];
-    // SAFETY: sixteen bytes each.
-    let (lanes, bit) = unsafe { (vld1q_u8(LANES.as_ptr()), vld1q_u8(BITS.as_ptr())) };
-    from_fn(|i| {
-        let word = 4 * i + pair;
-        // The byte that holds the word's four bits, four times.
-        let place = vaddq_u8(lanes, vdupq_n_u8((word / 2) as u8));
-        let bytes = bits.map(|bits| vqtbl1q_u8(bits, place));
-        let bit = vshlq_u8(bit, vdupq_n_s8(4 * (word % 2) as i8));
-        add_fifth_bits(codes[i], bytes, bit)
-    })
+    from_fn(|i| from_fn(|r| vorrq_s8(codes[i][r], fifth_bits(bits[r], 4 * i + pair))))
 }
 
 /// One scale and one minimum for 32 values.

@@ -64,14 +64,10 @@ public class ModelFile private constructor(private val native: NativeModelFile) 
      * Compares the file's SHA-256 with [sha256], 64 hexadecimal digits, and tells how far it is. The flow is cold,
      * and fails with [NibbleException.ChecksumMismatch] at its end where the file has another checksum.
      */
-    public fun verify(sha256: String): Flow<VerificationProgress> = flow {
-        nativeCall { native.verify(sha256.wellFormed()) }.use { verification ->
-            while (true) {
-                val progress = nativeCall { verification.next() } ?: break
-                emit(VerificationProgress(progress.done.signed(), progress.total.signed()))
-            }
+    public fun verify(sha256: String): Flow<VerificationProgress> =
+        steps({ native.verify(sha256.wellFormed()) }) { verification ->
+            verification.next()?.let { VerificationProgress(it.done.signed(), it.total.signed()) }
         }
-    }.flowOn(nibbleDispatcher)
 
     /**
      * Writes the file's prepared form, which runs faster and is about as large, to [destination], or beside the file,
@@ -79,16 +75,15 @@ public class ModelFile private constructor(private val native: NativeModelFile) 
      * flow that is cancelled nothing is left. The flow is cold, and fails with [NibbleException.DiskSpace], or with
      * [NibbleException.Unsupported] for a file that is prepared already.
      */
-    public fun prepare(destination: File? = null): Flow<PreparationProgress> = flow {
-        nativeCall { native.prepare(destination?.path) }.use { preparation ->
-            try {
-                while (true) {
-                    val progress = nativeCall { preparation.next() } ?: break
-                    emit(PreparationProgress(progress.done.signed(), progress.total.signed()))
-                }
-            } finally {
-                nativeCall { preparation.release() }
-            }
+    public fun prepare(destination: File? = null): Flow<PreparationProgress> =
+        steps({ native.prepare(destination?.path) }) { preparation ->
+            preparation.next()?.let { PreparationProgress(it.done.signed(), it.total.signed()) }
+        }
+
+    /** What [next] gives of the work that [begin] begins, until it gives null; then the work is given up. */
+    private fun <Work : AutoCloseable, Step : Any> steps(begin: () -> Work, next: (Work) -> Step?): Flow<Step> = flow {
+        nativeCall(begin).use { work ->
+            while (true) emit(nativeCall { next(work) } ?: break)
         }
     }.flowOn(nibbleDispatcher)
 

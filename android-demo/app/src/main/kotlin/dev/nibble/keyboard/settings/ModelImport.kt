@@ -64,7 +64,7 @@ class ModelImport(private val context: Context, private val onInstalled: (name: 
 
     init {
         // What a process left that ended while it copied.
-        models.directory.listFiles { file -> file.extension == "part" || file.extension == "prepared" }.orEmpty().forEach { it.delete() }
+        models.directory.listFiles { file -> file.extension == "part" }.orEmpty().forEach { it.delete() }
     }
 
     /**

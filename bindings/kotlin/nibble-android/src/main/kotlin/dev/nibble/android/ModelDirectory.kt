@@ -72,7 +72,7 @@ public class ModelDirectory(context: Context) {
      * @throws NibbleException.DiskSpace where there is no room for both
      */
     public fun prepare(name: String): Flow<PreparationProgress> = flow {
-        val (model, prepared) = place(name) to place("$name.prepared")
+        val (model, prepared) = place(name) to place("$name.prepared.part")
         ModelFile.at(model).use { emitAll(it.prepare(prepared)) }
         prepared.replaces(model)
     }.flowOn(Dispatchers.IO)
