@@ -1,11 +1,11 @@
 //! Generations: a text that is continued chunk by chunk.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nibble::{GenerationState, Sampling};
 
-use crate::error::Result;
+use crate::error::{NibbleError, Result};
 use crate::exclusive::Exclusive;
 use crate::model::count;
 
@@ -191,6 +191,9 @@ impl CancelHandle {
     }
 }
 
+/// Steps of one call of [`Generation::next_chunks`], at most: what a cancelled reader has in vain.
+const STEPS_OF_A_CALL: usize = 4;
+
 /// A text that is being continued, one pulled chunk at a time.
 #[derive(uniffi::Object)]
 pub struct Generation {
@@ -203,10 +206,15 @@ struct Progress {
     state: GenerationState,
     /// Whether the chunk with the stop reason was given out.
     ended: bool,
+    /// What ended a call that had chunks to give out first.
+    failure: Option<NibbleError>,
 }
 
 impl Progress {
     fn next(&mut self, session: &mut nibble::Session) -> Result<Option<Chunk>> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
         if self.ended {
             return Ok(None);
         }
@@ -220,6 +228,23 @@ impl Progress {
             generated_tokens: count(self.state.stats().generated_tokens),
             stop_reason,
         }))
+    }
+
+    fn next_chunks(&mut self, session: &mut nibble::Session, time: Duration) -> Result<Vec<Chunk>> {
+        let begin = Instant::now();
+        let mut chunks = Vec::new();
+        while chunks.is_empty() || (chunks.len() < STEPS_OF_A_CALL && begin.elapsed() < time) {
+            match self.next(session) {
+                Ok(Some(chunk)) => chunks.push(chunk),
+                Ok(None) => break,
+                Err(error) if chunks.is_empty() => return Err(error),
+                Err(error) => {
+                    self.failure = Some(error);
+                    break;
+                }
+            }
+        }
+        Ok(chunks)
     }
 }
 
@@ -236,6 +261,7 @@ impl Generation {
                 Progress {
                     state,
                     ended: false,
+                    failure: None,
                 },
             ),
         })
@@ -252,6 +278,17 @@ impl Generation {
     pub fn next(&self) -> Result<Option<Chunk>> {
         self.progress
             .work(|progress| self.session.work(|session| progress.next(session)))
+    }
+
+    /// As [`next`](Self::next), again and again until the time has passed: where a call costs as much as a part of
+    /// a step, a few short steps share one. The chunks in order, one at least and four at most; none after the
+    /// chunk that has a stop reason. A step that fails behind others lets the next call fail.
+    pub fn next_chunks(&self, milliseconds: u32) -> Result<Vec<Chunk>> {
+        let time = Duration::from_millis(milliseconds.into());
+        self.progress.work(|progress| {
+            self.session
+                .work(|session| progress.next_chunks(session, time))
+        })
     }
 
     /// A handle that cancels this generation.

@@ -309,6 +309,54 @@ fn a_fork_goes_its_own_way() {
 }
 
 #[test]
+fn steps_that_share_a_call_are_the_same_steps() {
+    let session = tiny_model().new_session(None).unwrap();
+    let one_by_one = all(&session.generate("and the lord", options(10)).unwrap());
+    let no_time = session.generate("and the lord", options(10)).unwrap();
+    assert_eq!(no_time.next_chunks(0).unwrap(), one_by_one[..1]);
+
+    let together = session.generate("and the lord", options(10)).unwrap();
+    let minute = 60_000;
+    let mut calls = Vec::new();
+    loop {
+        let chunks = together.next_chunks(minute).unwrap();
+        if chunks.is_empty() {
+            break;
+        }
+        calls.push(chunks);
+    }
+    let lengths: Vec<usize> = calls.iter().map(Vec::len).collect();
+    assert_eq!(lengths, [4, 4, 2]);
+    assert_eq!(calls.concat(), one_by_one);
+}
+
+#[test]
+fn what_came_before_a_failure_is_not_lost() {
+    let model = tiny_model();
+    let roomy = model.new_session(None).unwrap();
+    let expected = all(&roomy.generate("and the lord", options(40)).unwrap());
+    let tight = SessionOptions {
+        context: 16,
+        ..SessionOptions::default()
+    };
+    let session = model.new_session(Some(tight)).unwrap();
+    let generation = session.generate("and the lord", options(40)).unwrap();
+    let mut chunks = Vec::new();
+    let failure = loop {
+        match generation.next_chunks(60_000) {
+            Ok(more) => chunks.extend(more),
+            Err(failure) => break failure,
+        }
+    };
+    assert!(
+        matches!(failure, NibbleError::ContextFull { .. }),
+        "{failure:?}"
+    );
+    assert!(!chunks.is_empty() && chunks.len() < 16, "{}", chunks.len());
+    assert_eq!(chunks, expected[..chunks.len()]);
+}
+
+#[test]
 fn a_full_context_is_an_error_of_its_own() {
     let options = SessionOptions {
         context: 8,

@@ -1485,6 +1485,13 @@ public protocol GenerationProtocol: AnyObject, Sendable {
     func next() throws  -> Chunk?
     
     /**
+     * As [`next`](Self::next), again and again until the time has passed: where a call costs as much as a part of
+     * a step, a few short steps share one. The chunks in order, one at least and four at most; none after the
+     * chunk that has a stop reason. A step that fails behind others lets the next call fail.
+     */
+    func nextChunks(milliseconds: UInt32) throws  -> [Chunk]
+    
+    /**
      * Cancels the generation and gives it up; the session stays.
      */
     func release() throws 
@@ -1575,6 +1582,21 @@ open func next()throws  -> Chunk?  {
         uniffiCallStatus in
     uniffi_nibble_ffi_fn_method_generation_next(
             self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * As [`next`](Self::next), again and again until the time has passed: where a call costs as much as a part of
+     * a step, a few short steps share one. The chunks in order, one at least and four at most; none after the
+     * chunk that has a stop reason. A step that fails behind others lets the next call fail.
+     */
+open func nextChunks(milliseconds: UInt32)throws  -> [Chunk]  {
+    return try  FfiConverterSequenceTypeChunk.lift(try rustCallWithError(FfiConverterTypeNibbleError_lift) {
+        uniffiCallStatus in
+    uniffi_nibble_ffi_fn_method_generation_next_chunks(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt32.lower(milliseconds),uniffiCallStatus
     )
 })
 }
@@ -10803,6 +10825,31 @@ fileprivate struct FfiConverterSequenceTypeLexicon: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeChunk: FfiConverterRustBuffer {
+    typealias SwiftType = [Chunk]
+
+    public static func write(_ value: [Chunk], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeChunk.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Chunk] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Chunk]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeChunk.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeKey: FfiConverterRustBuffer {
     typealias SwiftType = [Key]
 
@@ -11230,6 +11277,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nibble_ffi_checksum_method_generation_next() != 19630) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_nibble_ffi_checksum_method_generation_next_chunks() != 27241) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nibble_ffi_checksum_method_generation_release() != 23970) {

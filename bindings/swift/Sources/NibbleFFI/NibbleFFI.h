@@ -468,6 +468,11 @@ uint64_t uniffi_nibble_ffi_fn_method_generation_cancel_handle(uint64_t ptr, Rust
 RustBuffer uniffi_nibble_ffi_fn_method_generation_next(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_GENERATION_NEXT_CHUNKS
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_GENERATION_NEXT_CHUNKS
+RustBuffer uniffi_nibble_ffi_fn_method_generation_next_chunks(uint64_t ptr, uint32_t milliseconds, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_GENERATION_RELEASE
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_GENERATION_RELEASE
 void uniffi_nibble_ffi_fn_method_generation_release(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -1447,6 +1452,12 @@ uint16_t uniffi_nibble_ffi_checksum_method_generation_cancel_handle(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_GENERATION_NEXT
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_GENERATION_NEXT
 uint16_t uniffi_nibble_ffi_checksum_method_generation_next(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_GENERATION_NEXT_CHUNKS
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_GENERATION_NEXT_CHUNKS
+uint16_t uniffi_nibble_ffi_checksum_method_generation_next_chunks(void
     
 );
 #endif

@@ -5,8 +5,6 @@
 //! letters are common, far keys are not; marks that take another page or a long press are left out
 //! on purpose. Their sizes were set on the tuning half of `nibble eval autocorrect`.
 
-use std::collections::HashMap;
-
 use crate::geometry::Layout;
 use crate::text::base_letter;
 
@@ -54,7 +52,8 @@ pub(super) enum Evidence<'a> {
 
 /// Costs of typing one letter for another on a layout.
 pub(super) struct KeyCosts {
-    index: HashMap<char, usize>,
+    /// In ascending order; where the letter of a key is, are its centre and its row.
+    letters: Vec<char>,
     centres: Vec<(f32, f32)>,
     /// Row by row: what was meant, then what was typed.
     substitution: Vec<f32>,
@@ -94,22 +93,16 @@ impl KeyCosts {
                 });
             }
         }
-        let index = letters
-            .iter()
-            .enumerate()
-            .map(|(index, &letter)| (letter, index))
-            .collect();
         KeyCosts {
-            index,
+            letters,
             centres,
             substitution,
         }
     }
 
     fn key(&self, letter: char) -> Option<usize> {
-        let own = self.index.get(&letter);
-        own.or_else(|| self.index.get(&base_letter(letter)?))
-            .copied()
+        let of = |letter| self.letters.binary_search(&letter).ok();
+        of(letter).or_else(|| of(base_letter(letter)?))
     }
 
     fn between(&self, meant: char, typed: char) -> f32 {

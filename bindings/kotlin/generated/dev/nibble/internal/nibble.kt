@@ -268,7 +268,7 @@ internal interface UniffiRustCallStatusErrorHandler<E> {
 
 // Call a rust function that returns a Result<>.  Pass in the Error class companion that corresponds to the Err
 private inline fun <U, E: kotlin.Exception> uniffiRustCallWithError(errorHandler: UniffiRustCallStatusErrorHandler<E>, callback: (UniffiRustCallStatus) -> U): U {
-    var status = UniffiRustCallStatus()
+    val status = callStatus()
     val return_value = callback(status)
     uniffiCheckCallStatus(errorHandler, status)
     return return_value
@@ -755,6 +755,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_generation_next(
     ): Int
+    external fun uniffi_nibble_ffi_checksum_method_generation_next_chunks(
+    ): Int
     external fun uniffi_nibble_ffi_checksum_method_generation_release(
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_generation_stats(
@@ -1006,6 +1008,8 @@ internal object UniffiLib {
     external fun uniffi_nibble_ffi_fn_method_generation_cancel_handle(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
     external fun uniffi_nibble_ffi_fn_method_generation_next(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
+    external fun uniffi_nibble_ffi_fn_method_generation_next_chunks(`ptr`: Long,`milliseconds`: Int,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_nibble_ffi_fn_method_generation_release(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
@@ -1436,6 +1440,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nibble_ffi_checksum_method_generation_next() and 0xFFFF) != 19630) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_nibble_ffi_checksum_method_generation_next_chunks() and 0xFFFF) != 27241) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nibble_ffi_checksum_method_generation_release() and 0xFFFF) != 23970) {
@@ -3505,6 +3512,13 @@ internal interface GenerationInterface {
     fun `next`(): Chunk?
     
     /**
+     * As [`next`](Self::next), again and again until the time has passed: where a call costs as much as a part of
+     * a step, a few short steps share one. The chunks in order, one at least and four at most; none after the
+     * chunk that has a stop reason. A step that fails behind others lets the next call fail.
+     */
+    fun `nextChunks`(`milliseconds`: kotlin.UInt): List<Chunk>
+    
+    /**
      * Cancels the generation and gives it up; the session stays.
      */
     fun `release`()
@@ -3653,6 +3667,26 @@ internal open class Generation: Disposable, AutoCloseable, GenerationInterface
     UniffiLib.uniffi_nibble_ffi_fn_method_generation_next(
         it,
         _status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
+     * As [`next`](Self::next), again and again until the time has passed: where a call costs as much as a part of
+     * a step, a few short steps share one. The chunks in order, one at least and four at most; none after the
+     * chunk that has a stop reason. A step that fails behind others lets the next call fail.
+     */
+    @Throws(NibbleException::class)override fun `nextChunks`(`milliseconds`: kotlin.UInt): List<Chunk> {
+            return FfiConverterSequenceTypeChunk.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NibbleException) { _status ->
+    UniffiLib.uniffi_nibble_ffi_fn_method_generation_next_chunks(
+        it,
+        
+        FfiConverterUInt.lower(`milliseconds`),_status)
 }
     }
     )
@@ -14316,6 +14350,34 @@ internal object FfiConverterSequenceTypeLexicon: FfiConverterRustBuffer<List<Lex
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeLexicon.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterSequenceTypeChunk: FfiConverterRustBuffer<List<Chunk>> {
+    override fun read(buf: ByteBuffer): List<Chunk> {
+        val len = buf.getInt()
+        return List<Chunk>(len) {
+            FfiConverterTypeChunk.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Chunk>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeChunk.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Chunk>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeChunk.write(it, buf)
         }
     }
 }
