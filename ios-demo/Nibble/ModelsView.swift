@@ -40,6 +40,8 @@ struct ModelsView: View {
                             ProgressView("Copying", value: Double(done), total: Double(max(total, 1)))
                         case .verifying(let done, let total):
                             ProgressView("Checking", value: Double(done), total: Double(max(total, 1)))
+                        case .preparing(let done, let total):
+                            ProgressView("Preparing", value: Double(done), total: Double(max(total, 1)))
                         }
                         Button("Cancel", role: .cancel) { app.cancelImport() }
                     }

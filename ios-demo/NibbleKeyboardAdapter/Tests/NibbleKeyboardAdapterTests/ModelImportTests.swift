@@ -22,18 +22,27 @@ final class ModelImportTests: XCTestCase {
             }
             XCTAssertEqual(try files(container), ["model-q4_0.gguf"])
             XCTAssertEqual(try container.installedModels(), [installed])
-            XCTAssertEqual(
-                FileManager.default.contents(atPath: installed.url.path),
-                FileManager.default.contents(atPath: Places.phi3Tiny.path))
-            XCTAssertEqual(steps.all.first, .copying(done: installed.bytes, total: installed.bytes))
-            XCTAssertEqual(steps.all.last, .verifying(done: installed.bytes, total: installed.bytes))
+            let bytes = UInt64(try XCTUnwrap(FileManager.default.contents(atPath: Places.phi3Tiny.path)).count)
+            XCTAssertEqual(steps.all.first, .copying(done: bytes, total: bytes))
+            XCTAssertTrue(steps.all.contains(.verifying(done: bytes, total: bytes)))
+            guard case .preparing(let done, let total) = steps.all.last else { return XCTFail("not prepared") }
+            XCTAssertEqual(done, total)
+            let content = try Data(contentsOf: installed.url)
+            XCTAssertNotNil(content.range(of: Data("nibble.phi3".utf8)), "it is prepared")
             _ = try await Model(contentsOf: installed.url)
 
             await assertThrows(ModelImportError.alreadyInstalled(name: "model-q4_0.gguf")) {
                 _ = try await ModelImport(into: container).run(Places.phi3Tiny)
             }
-            try container.remove(installed)
-            XCTAssertEqual(try container.installedModels(), [])
+
+            // What is prepared already is taken as it is.
+            let prepared = folder.appendingPathComponent("prepared.gguf")
+            try FileManager.default.moveItem(at: installed.url, to: prepared)
+            let again = try await ModelImport(into: container).run(prepared)
+            XCTAssertEqual(try container.installedModels(), [again])
+            XCTAssertEqual(again.bytes, installed.bytes)
+            try container.remove(again)
+            XCTAssertEqual(try files(container), [])
         }
     }
 
