@@ -87,8 +87,6 @@ fn expected(query: &[f32], keys: &[f32], values: &[f32], scale: f32) -> Vec<f64>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
     #[test]
     fn attention_is_softmax_of_scores_times_values(
         format in proptest::sample::select(vec![KvFormat::F32, KvFormat::F16, KvFormat::Q8_0]),

@@ -149,8 +149,6 @@ fn check_products(kernels: Kernels, matrix: Matrix<'_>, x: &[f32], exact: &[Vec<
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
     #[test]
     fn products_are_exact_sums(
         format in proptest::sample::select(Format::ALL.to_vec()),
