@@ -114,21 +114,29 @@ open class NibbleApplication : Application() {
      *
      * @param done called on the main thread, with what went wrong
      */
-    fun changeWords(change: suspend (UserModel) -> Unit, done: (failure: Exception?) -> Unit) {
+    fun changeWords(change: suspend (UserModel) -> Unit, done: (failure: Exception?) -> Unit) =
+        withWords(change) { failure ->
+            keyboard?.wordsChanged()
+            done(failure)
+        }
+
+    /**
+     * Does something with the learned words in the background.
+     *
+     * @param done called on the main thread, with what went wrong
+     */
+    fun withWords(work: suspend (UserModel) -> Unit, done: (failure: Exception?) -> Unit) {
         background.execute {
             val failure = try {
                 val words = openLocal().words
-                runBlocking { change(words) }
+                runBlocking { work(words) }
                 null
             } catch (error: NibbleException) {
                 error
             } catch (error: IOException) {
                 error
             }
-            main.post {
-                keyboard?.wordsChanged()
-                done(failure)
-            }
+            main.post { done(failure) }
         }
     }
 

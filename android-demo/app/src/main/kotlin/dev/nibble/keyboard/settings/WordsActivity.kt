@@ -80,8 +80,12 @@ class WordsActivity : Activity() {
     }
 
     private fun change(change: suspend (UserModel) -> Unit) = app.changeWords(change) { failure ->
-        if (failure != null) Toast.makeText(this, R.string.words_failed, Toast.LENGTH_LONG).show()
+        tell(failure)
         refresh()
+    }
+
+    private fun tell(failure: Exception?) {
+        if (failure != null) Toast.makeText(this, R.string.words_failed, Toast.LENGTH_LONG).show()
     }
 
     private fun pick(action: String, code: Int) {
@@ -94,10 +98,10 @@ class WordsActivity : Activity() {
         if (result != RESULT_OK) return
         // The file may be far away: in the background, as every change.
         when (code) {
-            EXPORT -> change { known ->
+            EXPORT -> app.withWords({ known ->
                 val output = contentResolver.openOutputStream(file) ?: throw IOException("$file cannot be written")
                 output.use { it.write(known.exportText().toByteArray()) }
-            }
+            }, ::tell)
             IMPORT -> change { known ->
                 val input = contentResolver.openInputStream(file) ?: throw IOException("$file cannot be read")
                 known.importText(input.use { it.readBytes() }.decodeToString())
