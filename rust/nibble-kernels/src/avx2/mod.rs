@@ -6,6 +6,8 @@
 //! it is decoded; more share a panel of decoded groups. Both do the same operations in the same order
 //! for each pair of row and token, so results do not depend on the size of the batch.
 //!
+//! **Interleaved rows** have kernels of their own, see [`strips`].
+//!
 //! **Products with `f32` activations.** Rows are dequantized, a piece at a time, to a panel on the
 //! stack ([`floats`]).
 
@@ -17,6 +19,7 @@
 pub(crate) mod attention;
 pub(crate) mod blocks;
 pub(crate) mod floats;
+pub(crate) mod strips;
 
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
@@ -32,8 +35,8 @@ pub(crate) static TABLE: Table = Table {
     instruction_set: InstructionSet::Avx2,
     matmul_q8,
     matmul_q16: None,
-    strips_q8: None,
-    strips_q16: None,
+    strips_q8: Some(|format| strips::matmul::<1>(format)),
+    strips_q16: Some(|format| strips::matmul::<2>(format)),
     matmul_f32: floats::matmul_f32,
     quantize_row: floats::quantize_row,
     quantize_row_with_residual: floats::quantize_row_with_residual,

@@ -10,6 +10,7 @@ use std::arch::x86_64::*;
 use std::array::from_fn;
 
 use crate::activations::{Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, interleaved};
+use crate::avx2::strips::{bytes, packed_scale_and_minimum};
 use crate::format::Format;
 use crate::interleave::{STRIP_ROWS, strips_of_product};
 use crate::kernels::MatmulQ8;
@@ -193,17 +194,6 @@ unsafe fn halves(p: *const u8) -> __m512 {
     _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(p.cast()) })
 }
 
-/// Sixteen bytes, not negative.
-///
-/// # Safety
-/// They can be read.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
-#[inline]
-unsafe fn bytes(p: *const u8) -> __m128i {
-    // SAFETY: promised by the caller.
-    unsafe { _mm_loadu_si128(p.cast()) }
-}
-
 /// Word `i` of all rows.
 ///
 /// # Safety
@@ -368,29 +358,7 @@ unsafe fn scale_and_minimum(blocks: *const u8, s: usize) -> (__m512, __m512) {
     // SAFETY: two times sixteen numbers in half precision.
     let (d, dmin) = unsafe { (halves(blocks), halves(blocks.add(32))) };
     // SAFETY: then twelve times sixteen bytes.
-    let packed = |i: usize| unsafe { bytes(blocks.add(64 + 16 * i)) };
-    let (low_6, low_4, upper_2) = (
-        _mm_set1_epi8(0x3f),
-        _mm_set1_epi8(0x0f),
-        _mm_set1_epi8(0x30),
-    );
-    // Packed numbers of 6 bits; see `dequantize::scales_and_minimums`.
-    let (scale, minimum) = if s < 4 {
-        (
-            _mm_and_si128(packed(s), low_6),
-            _mm_and_si128(packed(s + 4), low_6),
-        )
-    } else {
-        let both = packed(s + 4);
-        let upper = |v| _mm_and_si128(_mm_srli_epi16::<2>(v), upper_2);
-        (
-            _mm_or_si128(_mm_and_si128(both, low_4), upper(packed(s - 4))),
-            _mm_or_si128(
-                _mm_and_si128(_mm_srli_epi16::<4>(both), low_4),
-                upper(packed(s)),
-            ),
-        )
-    };
+    let (scale, minimum) = unsafe { packed_scale_and_minimum(blocks.add(64), s) };
     let scale = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(scale));
     let minimum = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(minimum));
     (
