@@ -170,8 +170,8 @@ proptest! {
 #[test]
 fn products_of_long_rows_and_many_tokens() {
     for format in Format::ALL {
-        check_both(format, 19, 2304, 70, Style::Usual, 1);
-        check_both(format, 32, 2304, 70, Style::Usual, 3);
+        check_both(format, 19, 2304, 37, Style::Usual, 1);
+        check_both(format, 32, 2304, 37, Style::Usual, 3);
         check_both(format, 3, 2304 + 256, 2, Style::Codes(0xff), 2);
     }
 }
