@@ -15,7 +15,6 @@ import kotlin.test.assertEquals
 import kotlin.test.assertNull
 import kotlin.test.assertTrue
 import kotlinx.coroutines.runBlocking
-import org.junit.Ignore
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
@@ -118,7 +117,6 @@ class RunningChangesTest {
         assertEquals("Hello my zoo", typist.text)
     }
 
-    @Ignore("waits in vain for its second strip on a CPU with AVX2 and without AVX-512; the cause is not known yet")
     @Test
     fun `the strength of correction changes while a word is typed`() = Typist().use { typist ->
         val page = open<SettingsActivity>()
@@ -131,7 +129,8 @@ class RunningChangesTest {
         assertEquals("See you tomorow ", typist.text)
         // It is corrected only where it is all but certain to be wrong.
         typist.clear()
-        typist.type("The wether")
+        // Its log odds, 3.8 to 3.9, are far from both thresholds: what the kernels of each CPU round differently is less.
+        typist.type("Because of the wether")
         typist.awaitModel()
         for ((strength, highlighted) in listOf(R.string.correction_normal to 1, R.string.correction_careful to null)) {
             typist.awaitNewLocal { page.click(strength) }
