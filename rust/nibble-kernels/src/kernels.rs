@@ -9,6 +9,25 @@ use crate::matrix::Layout;
 use crate::scalar;
 use crate::tile::TileMut;
 
+/// `function::<B, ...>` as a [`MatmulQ8`], for the type `B` in scope that has the format's name; `None` for the float
+/// formats.
+macro_rules! kernel_for {
+    ($format:expr, $function:ident $(, $parameter:ident)*) => {
+        match $format {
+            Format::Q4_0 => Some($function::<Q4_0 $(, $parameter)*> as MatmulQ8),
+            Format::Q4_1 => Some($function::<Q4_1 $(, $parameter)*> as MatmulQ8),
+            Format::Q5_0 => Some($function::<Q5_0 $(, $parameter)*> as MatmulQ8),
+            Format::Q5_1 => Some($function::<Q5_1 $(, $parameter)*> as MatmulQ8),
+            Format::Q8_0 => Some($function::<Q8_0 $(, $parameter)*> as MatmulQ8),
+            Format::Q4K => Some($function::<Q4K $(, $parameter)*> as MatmulQ8),
+            Format::Q5K => Some($function::<Q5K $(, $parameter)*> as MatmulQ8),
+            Format::Q6K => Some($function::<Q6K $(, $parameter)*> as MatmulQ8),
+            Format::F32 | Format::F16 | Format::BF16 => None,
+        }
+    };
+}
+pub(crate) use kernel_for;
+
 /// A set of CPU instructions that kernels are written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

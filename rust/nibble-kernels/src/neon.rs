@@ -31,7 +31,7 @@ use half::f16;
 use crate::activations::{GROUP_LEN, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN};
 use crate::dequantize::{array_at, dequantize_blocks};
 use crate::format::Format;
-use crate::kernels::{InstructionSet, MatmulQ8, Table};
+use crate::kernels::{InstructionSet, MatmulQ8, Table, kernel_for};
 use crate::ops;
 use crate::tile::TileMut;
 
@@ -67,17 +67,7 @@ pub(crate) fn has_dot() -> bool {
 }
 
 fn matmul_q8<const DOT: bool>(format: Format) -> Option<MatmulQ8> {
-    Some(match format {
-        Format::Q4_0 => multiply_q8::<Q4_0, DOT>,
-        Format::Q4_1 => multiply_q8::<Q4_1, DOT>,
-        Format::Q5_0 => multiply_q8::<Q5_0, DOT>,
-        Format::Q5_1 => multiply_q8::<Q5_1, DOT>,
-        Format::Q8_0 => multiply_q8::<Q8_0, DOT>,
-        Format::Q4K => multiply_q8::<Q4K, DOT>,
-        Format::Q5K => multiply_q8::<Q5K, DOT>,
-        Format::Q6K => multiply_q8::<Q6K, DOT>,
-        Format::F32 | Format::F16 | Format::BF16 => return None,
-    })
+    kernel_for!(format, multiply_q8, DOT)
 }
 
 /// 128 decoded weights: four blocks of 32, one for each lane. Their product with activations is, over

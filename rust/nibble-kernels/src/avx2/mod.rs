@@ -26,9 +26,10 @@ use std::mem::MaybeUninit;
 
 use half::f16;
 
+use self::blocks::{Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 use crate::activations::{GROUP_LEN, Q8Group, Q8Rows};
 use crate::format::Format;
-use crate::kernels::{AttentionF16, InstructionSet, MatmulQ8, Table};
+use crate::kernels::{AttentionF16, InstructionSet, MatmulQ8, Table, kernel_for};
 use crate::tile::TileMut;
 
 pub(crate) static TABLE: Table = Table {
@@ -60,17 +61,7 @@ pub(crate) fn is_supported() -> bool {
 }
 
 fn matmul_q8(format: Format) -> Option<MatmulQ8> {
-    Some(match format {
-        Format::Q4_0 => multiply_q8::<blocks::Q4_0>,
-        Format::Q4_1 => multiply_q8::<blocks::Q4_1>,
-        Format::Q5_0 => multiply_q8::<blocks::Q5_0>,
-        Format::Q5_1 => multiply_q8::<blocks::Q5_1>,
-        Format::Q8_0 => multiply_q8::<blocks::Q8_0>,
-        Format::Q4K => multiply_q8::<blocks::Q4K>,
-        Format::Q5K => multiply_q8::<blocks::Q5K>,
-        Format::Q6K => multiply_q8::<blocks::Q6K>,
-        Format::F32 | Format::F16 | Format::BF16 => return None,
-    })
+    kernel_for!(format, multiply_q8)
 }
 
 /// 128 decoded weights. Their product with activations is, over the eight lanes, the sum of

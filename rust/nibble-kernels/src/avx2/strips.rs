@@ -15,22 +15,12 @@ use super::{code_vectors, lane_sums};
 use crate::activations::{GROUP_LEN, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN};
 use crate::format::Format;
 use crate::interleave::{STRIP_ROWS, strips_of_product};
-use crate::kernels::MatmulQ8;
+use crate::kernels::{MatmulQ8, kernel_for};
 use crate::tile::TileMut;
 
 /// The product with activations of `PLANES` rows of codes for each token.
 pub(super) fn matmul<const PLANES: usize>(format: Format) -> Option<MatmulQ8> {
-    Some(match format {
-        Format::Q4_0 => multiply::<Q4_0, PLANES>,
-        Format::Q4_1 => multiply::<Q4_1, PLANES>,
-        Format::Q5_0 => multiply::<Q5_0, PLANES>,
-        Format::Q5_1 => multiply::<Q5_1, PLANES>,
-        Format::Q8_0 => multiply::<Q8_0, PLANES>,
-        Format::Q4K => multiply::<Q4K, PLANES>,
-        Format::Q5K => multiply::<Q5K, PLANES>,
-        Format::Q6K => multiply::<Q6K, PLANES>,
-        Format::F32 | Format::F16 | Format::BF16 => return None,
-    })
+    kernel_for!(format, multiply, PLANES)
 }
 
 /// A number for each row of a strip.
@@ -455,13 +445,18 @@ fn add_fifth_bits(codes: Word, set: Word, bit: __m256i) -> Word {
     or(codes, and(set, _mm256_set1_epi8(16)))
 }
 
-/// Adds the fifth bits of blocks of 32, a word of each row, to the codes of words `pair` and `4 + pair`.
+/// Words `pair` and `4 + pair` of blocks of 32: a word of fifth bits of each row, then four words of nibbles.
+///
+/// # Safety
+/// They can be read.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn add_fifth_bits_of_word(codes: [Word; 2], bits: Word, pair: usize) -> [Word; 2] {
+unsafe fn words_of_five_bits(p: *const u8, pair: usize) -> [Word; 2] {
+    // SAFETY: promised by the caller.
+    let (bits, both) = unsafe { (word(p, 0), word(p.add(64), pair)) };
     let rows = _mm_setr_epi32(0, 0x0404_0404, 0x0808_0808, 0x0c0c_0c0c);
     let bit = _mm256_set1_epi32(0x0804_0201_u32.wrapping_shl(4 * (pair % 2) as u32) as i32);
-    let mut codes = codes;
+    let mut codes = nibbles(both);
     for (half, codes) in codes.iter_mut().enumerate() {
         // The byte that holds the word's four bits, four times, and a bit of it for each.
         let byte = _mm_set1_epi8((2 * half + pair / 2) as i8);
@@ -540,9 +535,8 @@ impl Blocks for Q5_0 {
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
     unsafe fn words(blocks: *const u8, _: usize, pair: usize) -> [Word; 2] {
-        // SAFETY: then fifth bits, then four words.
-        let (bits, codes) = unsafe { (word(blocks.add(32), 0), word(blocks.add(96), pair)) };
-        add_fifth_bits_of_word(nibbles(codes), bits, pair)
+        // SAFETY: then fifth bits and words.
+        unsafe { words_of_five_bits(blocks.add(32), pair) }
     }
 }
 
@@ -561,9 +555,8 @@ impl Blocks for Q5_1 {
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
     unsafe fn words(blocks: *const u8, _: usize, pair: usize) -> [Word; 2] {
-        // SAFETY: then fifth bits, then four words.
-        let (bits, codes) = unsafe { (word(blocks.add(64), 0), word(blocks.add(128), pair)) };
-        add_fifth_bits_of_word(nibbles(codes), bits, pair)
+        // SAFETY: then fifth bits and words.
+        unsafe { words_of_five_bits(blocks.add(64), pair) }
     }
 }
 

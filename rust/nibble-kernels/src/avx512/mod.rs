@@ -27,7 +27,7 @@ use crate::avx2::{
     step_bytes, sum_lanes_of_four,
 };
 use crate::format::Format;
-use crate::kernels::{InstructionSet, MatmulQ8, Table};
+use crate::kernels::{InstructionSet, MatmulQ8, Table, kernel_for};
 use crate::tile::TileMut;
 
 pub(crate) static TABLE: Table = Table {
@@ -71,17 +71,7 @@ pub(crate) fn prefers_prefetching() -> bool {
 
 /// The product with activations of `PLANES` rows of codes for each token.
 fn matmul<const PLANES: usize>(format: Format) -> Option<MatmulQ8> {
-    Some(match format {
-        Format::Q4_0 => multiply::<Q4_0, PLANES>,
-        Format::Q4_1 => multiply::<Q4_1, PLANES>,
-        Format::Q5_0 => multiply::<Q5_0, PLANES>,
-        Format::Q5_1 => multiply::<Q5_1, PLANES>,
-        Format::Q8_0 => multiply::<Q8_0, PLANES>,
-        Format::Q4K => multiply::<Q4K, PLANES>,
-        Format::Q5K => multiply::<Q5K, PLANES>,
-        Format::Q6K => multiply::<Q6K, PLANES>,
-        Format::F32 | Format::F16 | Format::BF16 => return None,
-    })
+    kernel_for!(format, multiply, PLANES)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]

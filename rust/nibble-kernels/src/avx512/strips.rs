@@ -13,23 +13,13 @@ use crate::activations::{Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, interleaved
 use crate::avx2::strips::{bytes, packed_scale_and_minimum};
 use crate::format::Format;
 use crate::interleave::{STRIP_ROWS, strips_of_product};
-use crate::kernels::MatmulQ8;
+use crate::kernels::{MatmulQ8, kernel_for};
 use crate::tile::TileMut;
 
 /// The product with activations of `PLANES` rows of codes for each token, whose weights are prefetched `AHEAD`
 /// bytes before they are needed, unless that is 0.
 pub(super) fn matmul<const PLANES: usize, const AHEAD: usize>(format: Format) -> Option<MatmulQ8> {
-    Some(match format {
-        Format::Q4_0 => multiply::<Q4_0, PLANES, AHEAD>,
-        Format::Q4_1 => multiply::<Q4_1, PLANES, AHEAD>,
-        Format::Q5_0 => multiply::<Q5_0, PLANES, AHEAD>,
-        Format::Q5_1 => multiply::<Q5_1, PLANES, AHEAD>,
-        Format::Q8_0 => multiply::<Q8_0, PLANES, AHEAD>,
-        Format::Q4K => multiply::<Q4K, PLANES, AHEAD>,
-        Format::Q5K => multiply::<Q5K, PLANES, AHEAD>,
-        Format::Q6K => multiply::<Q6K, PLANES, AHEAD>,
-        Format::F32 | Format::F16 | Format::BF16 => return None,
-    })
+    kernel_for!(format, multiply, PLANES, AHEAD)
 }
 
 /// Bytes that memory is read in.

@@ -8,22 +8,12 @@ use super::{Codes, fifth_bits, signed_dot_of_lane, widen};
 use crate::activations::{Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN};
 use crate::format::Format;
 use crate::interleave::{STRIP_ROWS, strips_of_product};
-use crate::kernels::MatmulQ8;
+use crate::kernels::{MatmulQ8, kernel_for};
 use crate::tile::TileMut;
 
 /// The product with activations of `PLANES` rows of codes for each token. `DOT` says whether the CPU has `sdot`.
 pub(super) fn matmul<const PLANES: usize, const DOT: bool>(format: Format) -> Option<MatmulQ8> {
-    Some(match format {
-        Format::Q4_0 => multiply::<Q4_0, PLANES, DOT>,
-        Format::Q4_1 => multiply::<Q4_1, PLANES, DOT>,
-        Format::Q5_0 => multiply::<Q5_0, PLANES, DOT>,
-        Format::Q5_1 => multiply::<Q5_1, PLANES, DOT>,
-        Format::Q8_0 => multiply::<Q8_0, PLANES, DOT>,
-        Format::Q4K => multiply::<Q4K, PLANES, DOT>,
-        Format::Q5K => multiply::<Q5K, PLANES, DOT>,
-        Format::Q6K => multiply::<Q6K, PLANES, DOT>,
-        Format::F32 | Format::F16 | Format::BF16 => return None,
-    })
+    kernel_for!(format, multiply, PLANES, DOT)
 }
 
 /// A number for each row of a strip.
