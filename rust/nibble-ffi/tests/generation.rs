@@ -330,6 +330,36 @@ fn steps_that_share_a_call_are_the_same_steps() {
     assert_eq!(calls.concat(), one_by_one);
 }
 
+/// It is cancelled as soon as it is seen to work; only where this thread came late, it may have run to its end.
+#[test]
+fn a_call_of_several_steps_ends_with_the_step_that_is_cancelled() {
+    let model = smollm2();
+    let ended_early = (0..10).any(|_| {
+        let session = model.new_session(None).unwrap();
+        let generation = session.generate(PROMPT, options(100)).unwrap();
+        generation.next().unwrap();
+        let thread = std::thread::spawn({
+            let generation = generation.clone();
+            move || generation.next_chunks(60_000)
+        });
+        while generation.stats().is_ok() && !thread.is_finished() {
+            std::thread::yield_now();
+        }
+        generation.cancel_handle().unwrap().cancel().unwrap();
+        let steps = match thread.join().unwrap() {
+            Ok(chunks) => chunks.len(),
+            Err(error) => {
+                assert!(matches!(error, NibbleError::Cancelled { .. }), "{error:?}");
+                0
+            }
+        };
+        let next = generation.next_chunks(60_000);
+        assert!(matches!(next, Err(NibbleError::Cancelled { .. })));
+        steps < 4
+    });
+    assert!(ended_early);
+}
+
 #[test]
 fn what_came_before_a_failure_is_not_lost() {
     let model = tiny_model();
