@@ -49,6 +49,8 @@ trait Blocks {
     const HAS_MINIMUMS: bool = true;
     /// Whether codes have a sign.
     const SIGNED: bool = false;
+    /// The largest code without a sign.
+    const LARGEST_CODE: usize = 15;
 
     unsafe fn scales(blocks: *const u8, sub_block: usize) -> Scales;
 
@@ -260,6 +262,7 @@ unsafe fn dots<B: Blocks, const PLANES: usize, const TOKENS: usize>(
     pairs: Range<usize>,
 ) -> [[__m256i; 2]; TOKENS] {
     let mut dots = [[_mm256_setzero_si256(); 2]; TOKENS];
+    let ones = _mm256_set1_epi16(1);
     for pair in pairs {
         // SAFETY: promised by the caller.
         let words = unsafe { B::words(blocks, sub_block, pair) };
@@ -290,18 +293,33 @@ unsafe fn dots<B: Blocks, const PLANES: usize, const TOKENS: usize>(
                 // SAFETY: as above.
                 let x = unsafe { [x.lanes(vectors[0], lanes[0]), x.lanes(vectors[1], lanes[1])] };
                 for (r, dot) in dots.iter_mut().enumerate() {
-                    // At most 2 * 2 * 63 * 127 = 32,004; see `Codes`.
                     let sum = _mm256_add_epi16(
                         _mm256_maddubs_epi16(words[0][r], x[0]),
                         _mm256_maddubs_epi16(words[1][r], x[1]),
                     );
-                    let sum = _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
-                    *dot = _mm256_add_epi32(*dot, sum);
+                    *dot = if const { sums_fit_16_bits::<B>() } {
+                        _mm256_add_epi16(*dot, sum)
+                    } else {
+                        _mm256_add_epi32(*dot, _mm256_madd_epi16(sum, ones))
+                    };
                 }
             }
         }
     }
+    if const { !widens::<B, PLANES>() && sums_fit_16_bits::<B>() } {
+        for dot in dots.as_flattened_mut() {
+            *dot = _mm256_madd_epi16(*dot, ones);
+        }
+    }
     dots
+}
+
+/// Whether the sums that `pmaddubsw` gives for all words of a sub-block fit into 16 bits.
+const fn sums_fit_16_bits<B: Blocks>() -> bool {
+    const WORDS: usize = 8;
+    // Those of two words always do.
+    const { assert!(2 * 2 * B::LARGEST_CODE * 127 <= i16::MAX as usize) };
+    !B::HALVES && WORDS * 2 * B::LARGEST_CODE * 127 <= i16::MAX as usize
 }
 
 /// Adds dot products of half `half` of a sub-block, or of both, in the scale of weights and activations.
@@ -523,6 +541,7 @@ struct Q5_0;
 
 impl Blocks for Q5_0 {
     const FORMAT: Format = Format::Q5_0;
+    const LARGEST_CODE: usize = 31;
 
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
@@ -544,6 +563,7 @@ struct Q5_1;
 
 impl Blocks for Q5_1 {
     const FORMAT: Format = Format::Q5_1;
+    const LARGEST_CODE: usize = 31;
 
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
@@ -677,6 +697,7 @@ struct Q5K;
 
 impl Blocks for Q5K {
     const FORMAT: Format = Format::Q5K;
+    const LARGEST_CODE: usize = 31;
 
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
@@ -708,6 +729,7 @@ struct Q6K;
 impl Blocks for Q6K {
     const FORMAT: Format = Format::Q6K;
     const HALVES: bool = true;
+    const LARGEST_CODE: usize = 63;
 
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
