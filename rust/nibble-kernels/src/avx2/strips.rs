@@ -47,10 +47,8 @@ trait Blocks {
     const HALVES: bool = false;
     /// Whether minimums are ever other than zero.
     const HAS_MINIMUMS: bool = true;
-    /// Whether codes have a sign.
-    const SIGNED: bool = false;
-    /// The largest code without a sign.
-    const LARGEST_CODE: usize = 15;
+    /// The largest code, where codes have no sign.
+    const LARGEST_CODE: Option<usize>;
 
     unsafe fn scales(blocks: *const u8, sub_block: usize) -> Scales;
 
@@ -151,7 +149,7 @@ fn multiply_tokens<'a, B: Blocks, const PLANES: usize, const TOKENS: usize>(
 
 /// Whether codes of weights and activations are multiplied as 16 bits.
 const fn widens<B: Blocks, const PLANES: usize>() -> bool {
-    PLANES > 1 || B::SIGNED
+    PLANES > 1 || B::LARGEST_CODE.is_none()
 }
 
 /// Group `group` of activations, its codes joined with their residuals if there are two `PLANES`.
@@ -277,7 +275,8 @@ unsafe fn dots<B: Blocks, const PLANES: usize, const TOKENS: usize>(
         if const { widens::<B, PLANES>() } {
             for i in 0..2 {
                 let [first, second] = words[i];
-                let codes = [widened(first, B::SIGNED), widened(second, B::SIGNED)];
+                let signed = B::LARGEST_CODE.is_none();
+                let codes = [widened(first, signed), widened(second, signed)];
                 for parity in 0..2 {
                     for (dots, x) in dots.iter_mut().zip(x) {
                         // SAFETY: `vectors` are less than four, and `lanes` less than eight.
@@ -317,9 +316,13 @@ unsafe fn dots<B: Blocks, const PLANES: usize, const TOKENS: usize>(
 /// Whether the sums that `pmaddubsw` gives for all words of a sub-block fit into 16 bits.
 const fn sums_fit_16_bits<B: Blocks>() -> bool {
     const WORDS: usize = 8;
-    // Those of two words always do.
-    const { assert!(2 * 2 * B::LARGEST_CODE * 127 <= i16::MAX as usize) };
-    !B::HALVES && WORDS * 2 * B::LARGEST_CODE * 127 <= i16::MAX as usize
+    let Some(largest) = B::LARGEST_CODE else {
+        return false;
+    };
+    let sum_of_word = 2 * largest * 127;
+    // `dots` adds two words before it widens.
+    assert!(2 * sum_of_word <= i16::MAX as usize);
+    !B::HALVES && WORDS * sum_of_word <= i16::MAX as usize
 }
 
 /// Adds dot products of half `half` of a sub-block, or of both, in the scale of weights and activations.
@@ -500,6 +503,7 @@ struct Q4_0;
 
 impl Blocks for Q4_0 {
     const FORMAT: Format = Format::Q4_0;
+    const LARGEST_CODE: Option<usize> = Some(15);
 
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
@@ -521,6 +525,7 @@ struct Q4_1;
 
 impl Blocks for Q4_1 {
     const FORMAT: Format = Format::Q4_1;
+    const LARGEST_CODE: Option<usize> = Some(15);
 
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
@@ -541,7 +546,7 @@ struct Q5_0;
 
 impl Blocks for Q5_0 {
     const FORMAT: Format = Format::Q5_0;
-    const LARGEST_CODE: usize = 31;
+    const LARGEST_CODE: Option<usize> = Some(31);
 
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
@@ -563,7 +568,7 @@ struct Q5_1;
 
 impl Blocks for Q5_1 {
     const FORMAT: Format = Format::Q5_1;
-    const LARGEST_CODE: usize = 31;
+    const LARGEST_CODE: Option<usize> = Some(31);
 
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
@@ -585,7 +590,7 @@ struct Q8_0;
 impl Blocks for Q8_0 {
     const FORMAT: Format = Format::Q8_0;
     const HAS_MINIMUMS: bool = false;
-    const SIGNED: bool = true;
+    const LARGEST_CODE: Option<usize> = None;
 
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
@@ -677,6 +682,7 @@ struct Q4K;
 
 impl Blocks for Q4K {
     const FORMAT: Format = Format::Q4K;
+    const LARGEST_CODE: Option<usize> = Some(15);
 
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
@@ -697,7 +703,7 @@ struct Q5K;
 
 impl Blocks for Q5K {
     const FORMAT: Format = Format::Q5K;
-    const LARGEST_CODE: usize = 31;
+    const LARGEST_CODE: Option<usize> = Some(31);
 
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
@@ -729,7 +735,7 @@ struct Q6K;
 impl Blocks for Q6K {
     const FORMAT: Format = Format::Q6K;
     const HALVES: bool = true;
-    const LARGEST_CODE: usize = 63;
+    const LARGEST_CODE: Option<usize> = Some(63);
 
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
