@@ -17,11 +17,7 @@ struct ModelsView: View {
                             app.preferences.model = name
                         } label: {
                             HStack {
-                                VStack(alignment: .leading) {
-                                    Text(name)
-                                    Text(Int64(clamping: model.bytes), format: .byteCount(style: .file))
-                                        .font(.footnote).foregroundStyle(.secondary)
-                                }
+                                ModelLabel(model: model)
                                 Spacer()
                                 if app.preferences.model == name { Image(systemName: "checkmark") }
                             }
@@ -63,5 +59,23 @@ struct ModelsView: View {
                 Text(app.message ?? "")
             }
         }
+    }
+}
+
+/// What a model is called, how large it is, and under which licence it is.
+private struct ModelLabel: View {
+    let model: SharedContainer.InstalledModel
+    @State private var license = ""
+
+    var body: some View {
+        VStack(alignment: .leading) {
+            Text(model.url.lastPathComponent)
+            Group {
+                Text(Int64(clamping: model.bytes), format: .byteCount(style: .file))
+                if !license.isEmpty { Text("Licence: \(license)") }
+            }
+            .font(.footnote).foregroundStyle(.secondary)
+        }
+        .task { license = (try? await model.license() ?? "the file names none") ?? "" }
     }
 }

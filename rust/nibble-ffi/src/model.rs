@@ -144,7 +144,12 @@ pub struct ModelInfo {
 
 /// The `general.name` of a file; empty where there is none.
 pub(crate) fn name_of(gguf: &Gguf) -> String {
-    match gguf.metadata().get("general.name") {
+    text_of(gguf, "general.name")
+}
+
+/// What a file says of itself under `key`; empty where it says nothing.
+pub(crate) fn text_of(gguf: &Gguf, key: &str) -> String {
+    match gguf.metadata().get(key) {
         Some(Value::String(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
         _ => String::new(),
     }

@@ -5,13 +5,13 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nibble::gguf::{Gguf, Value};
+use nibble::gguf::Gguf;
 use sha2::{Digest, Sha256};
 
 use crate::descriptor;
 use crate::error::{NibbleError, Result};
 use crate::exclusive::Exclusive;
-use crate::model::{MemoryEstimate, ModelOptions, name_of, parameters_of};
+use crate::model::{MemoryEstimate, ModelOptions, name_of, parameters_of, text_of};
 use crate::preparation::Preparation;
 use crate::session::SessionOptions;
 
@@ -25,6 +25,9 @@ pub struct ModelFileInfo {
     pub bytes: u64,
     /// Its name; empty where the file has none.
     pub name: String,
+    /// The licence that its weights are under, as the file gives it: an SPDX expression such as `apache-2.0`; empty
+    /// where the file does not say.
+    pub license: String,
     /// The network that it is for, such as `llama`; empty where the file does not say.
     pub architecture: String,
     /// Number of weights.
@@ -145,14 +148,11 @@ impl ModelFile {
         let session = options
             .unwrap_or_default()
             .session(SessionOptions::default());
-        let architecture = match gguf.metadata().get("general.architecture") {
-            Some(Value::String(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
-            _ => String::new(),
-        };
         Ok(ModelFileInfo {
             bytes: gguf.size_bytes(),
             name: name_of(&gguf),
-            architecture,
+            license: text_of(&gguf, "general.license"),
+            architecture: text_of(&gguf, "general.architecture"),
             parameters: parameters_of(&gguf),
             tensors: crate::model::count(gguf.tensors().len()),
             memory: nibble::MemoryEstimate::of(&gguf, &session)

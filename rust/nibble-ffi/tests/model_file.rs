@@ -113,6 +113,7 @@ fn what_is_in_a_file_is_known_without_opening_it() {
     let info = file.inspect(None).unwrap();
     assert_eq!(info.bytes, std::fs::metadata(&path).unwrap().len());
     assert_eq!(info.architecture, "llama");
+    assert_eq!(info.license, "apache-2.0");
     assert_eq!(info.parameters, 134_515_008);
     let model = support::smollm2();
     assert_eq!(info.memory, Some(model.memory_estimate(None).unwrap()));

@@ -9,6 +9,9 @@ public final class ModelFile: Sendable {
         public let bytes: UInt64
         /// Its name; empty where the file has none.
         public let name: String
+        /// The licence that its weights are under, as the file gives it: an SPDX expression such as `apache-2.0`; empty
+        /// where the file does not say.
+        public let license: String
         /// The network that it is for, such as `llama`; empty where the file does not say.
         public let architecture: String
         /// Number of weights.
@@ -62,6 +65,7 @@ public final class ModelFile: Sendable {
             return Info(
                 bytes: info.bytes,
                 name: info.name,
+                license: info.license,
                 architecture: info.architecture,
                 parameters: info.parameters,
                 tensors: Int(info.tensors),

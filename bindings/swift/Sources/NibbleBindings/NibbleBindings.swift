@@ -5619,6 +5619,11 @@ public struct ModelFileInfo: Equatable, Hashable {
      */
     public var name: String
     /**
+     * The licence that its weights are under, as the file gives it: an SPDX expression such as `apache-2.0`; empty
+     * where the file does not say.
+     */
+    public var license: String
+    /**
      * The network that it is for, such as `llama`; empty where the file does not say.
      */
     public var architecture: String
@@ -5645,6 +5650,10 @@ public struct ModelFileInfo: Equatable, Hashable {
          * Its name; empty where the file has none.
          */name: String, 
         /**
+         * The licence that its weights are under, as the file gives it: an SPDX expression such as `apache-2.0`; empty
+         * where the file does not say.
+         */license: String, 
+        /**
          * The network that it is for, such as `llama`; empty where the file does not say.
          */architecture: String, 
         /**
@@ -5658,6 +5667,7 @@ public struct ModelFileInfo: Equatable, Hashable {
          */memory: MemoryEstimate?) {
         self.bytes = bytes
         self.name = name
+        self.license = license
         self.architecture = architecture
         self.parameters = parameters
         self.tensors = tensors
@@ -5682,6 +5692,7 @@ public struct FfiConverterTypeModelFileInfo: FfiConverterRustBuffer {
             try ModelFileInfo(
                 bytes: FfiConverterUInt64.read(from: &buf), 
                 name: FfiConverterString.read(from: &buf), 
+                license: FfiConverterString.read(from: &buf), 
                 architecture: FfiConverterString.read(from: &buf), 
                 parameters: FfiConverterUInt64.read(from: &buf), 
                 tensors: FfiConverterUInt32.read(from: &buf), 
@@ -5692,6 +5703,7 @@ public struct FfiConverterTypeModelFileInfo: FfiConverterRustBuffer {
     public static func write(_ value: ModelFileInfo, into buf: inout [UInt8]) {
         FfiConverterUInt64.write(value.bytes, into: &buf)
         FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.license, into: &buf)
         FfiConverterString.write(value.architecture, into: &buf)
         FfiConverterUInt64.write(value.parameters, into: &buf)
         FfiConverterUInt32.write(value.tensors, into: &buf)

@@ -79,6 +79,7 @@ final class ModelFileTests: XCTestCase {
     func testInspecting() async throws {
         let info = try await ModelFile(Places.smolLM2).inspect()
         XCTAssertEqual(info.architecture, "llama")
+        XCTAssertEqual(info.license, "apache-2.0")
         XCTAssertEqual(info.bytes, 98_362_432)
         let memory = try XCTUnwrap(info.memory)
         XCTAssertEqual(memory.total, memory.mapped + memory.kvCache + memory.buffers)

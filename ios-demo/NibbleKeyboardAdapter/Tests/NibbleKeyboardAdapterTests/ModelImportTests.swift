@@ -30,6 +30,8 @@ final class ModelImportTests: XCTestCase {
             let content = try Data(contentsOf: installed.url)
             XCTAssertNotNil(content.range(of: Data("nibble.phi3".utf8)), "it is prepared")
             _ = try await Model(contentsOf: installed.url)
+            let license = try await installed.license()
+            XCTAssertEqual(license, "apache-2.0")
 
             await assertThrows(ModelImportError.alreadyInstalled(name: "model-q4_0.gguf")) {
                 _ = try await ModelImport(into: container).run(Places.phi3Tiny)
@@ -43,6 +45,18 @@ final class ModelImportTests: XCTestCase {
             XCTAssertEqual(again.bytes, installed.bytes)
             try container.remove(again)
             XCTAssertEqual(try files(container), [])
+        }
+    }
+
+    func testAModelMayNameNoLicence() async throws {
+        try await Places.withFolder { folder in
+            var content = try Data(contentsOf: Places.phi3Tiny)
+            let key = try XCTUnwrap(content.range(of: Data("general.license".utf8)))
+            content.replaceSubrange(key, with: Data("general.another".utf8))
+            let url = folder.appendingPathComponent("model.gguf")
+            try content.write(to: url)
+            let license = try await SharedContainer.InstalledModel(url: url, bytes: 0).license()
+            XCTAssertNil(license)
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Nibble
 
 /// What app and keyboard share: a folder that the app writes and the keyboard, without Full Access, only reads.
 public struct SharedContainer: Hashable, Sendable {
@@ -32,6 +33,12 @@ public struct SharedContainer: Hashable, Sendable {
         public let url: URL
         /// Its size.
         public let bytes: UInt64
+
+        /// The licence that it is under, as its file gives it; `nil` where the file gives none.
+        public func license() async throws -> String? {
+            let license = try await ModelFile(url).inspect().license
+            return license.isEmpty ? nil : license
+        }
     }
 
     /// The models that were imported, the smallest first.

@@ -9111,6 +9111,12 @@ internal data class ModelFileInfo (
     val `name`: kotlin.String
     , 
     /**
+     * The licence that its weights are under, as the file gives it: an SPDX expression such as `apache-2.0`; empty
+     * where the file does not say.
+     */
+    val `license`: kotlin.String
+    , 
+    /**
      * The network that it is for, such as `llama`; empty where the file does not say.
      */
     val `architecture`: kotlin.String
@@ -9148,6 +9154,7 @@ internal object FfiConverterTypeModelFileInfo: FfiConverterRustBuffer<ModelFileI
             FfiConverterULong.read(buf),
             FfiConverterString.read(buf),
             FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
             FfiConverterULong.read(buf),
             FfiConverterUInt.read(buf),
             FfiConverterOptionalTypeMemoryEstimate.read(buf),
@@ -9157,6 +9164,7 @@ internal object FfiConverterTypeModelFileInfo: FfiConverterRustBuffer<ModelFileI
     override fun allocationSize(value: ModelFileInfo) = (
             FfiConverterULong.allocationSize(value.`bytes`) +
             FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`license`) +
             FfiConverterString.allocationSize(value.`architecture`) +
             FfiConverterULong.allocationSize(value.`parameters`) +
             FfiConverterUInt.allocationSize(value.`tensors`) +
@@ -9166,6 +9174,7 @@ internal object FfiConverterTypeModelFileInfo: FfiConverterRustBuffer<ModelFileI
     override fun write(value: ModelFileInfo, buf: ByteBuffer) {
             FfiConverterULong.write(value.`bytes`, buf)
             FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`license`, buf)
             FfiConverterString.write(value.`architecture`, buf)
             FfiConverterULong.write(value.`parameters`, buf)
             FfiConverterUInt.write(value.`tensors`, buf)

@@ -4,7 +4,9 @@ import android.app.Activity
 import android.content.Intent
 import android.net.Uri
 import android.provider.OpenableColumns
+import android.view.View
 import android.widget.EditText
+import android.widget.TextView
 import dev.nibble.android.ModelDirectory
 import dev.nibble.keyboard.settings.ModelActivity
 import dev.nibble.keyboard.settings.checksumIn
@@ -77,10 +79,22 @@ class ModelImportTest {
         assertEquals(listOf(app.preferences.model), models.list().map { it.name })
         assertTrue("nibble.phi3" in models.list().single().readText(Charsets.ISO_8859_1), "it is prepared")
         assertTrue(activity.says("tiny.gguf\ntiny random"))
+        assertTrue(activity.says("Licence: apache-2.0"))
         assertTrue(activity.says("tiny.gguf is installed"))
-        picture("model", activity.window.decorView)
+        val space = activity.views().filter { it is TextView && "MB are free" in it.text }
+        picture("model", activity.window.decorView, space.map(View::place).toList())
         activity.click(R.string.model_packaged_again)
         assertNothingIsLeft()
+    }
+
+    @Test
+    fun `a model that names no licence is said to`() {
+        val named = tiny.readText(Charsets.ISO_8859_1)
+        models.directory.mkdirs()
+        models.directory.resolve("other.gguf")
+            .writeText(named.replace("general.license", "general.another"), Charsets.ISO_8859_1)
+        app.preferences.model = "other.gguf"
+        assertTrue(open<ModelActivity>().says("Licence: the file names none"))
     }
 
     @Test

@@ -13,6 +13,8 @@ import java.io.File
  *
  * @property bytes size of the file
  * @property name its name; empty where the file has none
+ * @property license the licence that its weights are under, as the file gives it: an SPDX expression such as `apache-2.0`;
+ *   empty where the file does not say
  * @property architecture the network that it is for, such as `llama`; empty where the file does not say
  * @property parameters number of weights
  * @property tensors number of tensors
@@ -21,6 +23,7 @@ import java.io.File
 public data class ModelFileInfo(
     val bytes: Long,
     val name: String,
+    val license: String,
     val architecture: String,
     val parameters: Long,
     val tensors: Int,
@@ -53,6 +56,7 @@ public class ModelFile private constructor(private val native: NativeModelFile) 
         return ModelFileInfo(
             info.bytes.signed(),
             info.name,
+            info.license,
             info.architecture,
             info.parameters.signed(),
             info.tensors.signed(),

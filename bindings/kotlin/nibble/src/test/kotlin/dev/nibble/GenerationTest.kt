@@ -227,7 +227,9 @@ class GenerationTest {
         assertEquals("llama", info.architecture)
         assertEquals(Fixtures.model.length(), info.bytes)
         assertTrue(info.parameters in 130_000_000..140_000_000)
-        assertEquals(ModelFile.at(Fixtures.model).use { it.inspect() }.parameters, info.parameters)
+        val inspected = ModelFile.at(Fixtures.model).use { it.inspect() }
+        assertEquals(inspected.parameters, info.parameters)
+        assertEquals("apache-2.0", inspected.license)
         assertTrue(model.memoryEstimate(SessionOptions(context = 64)).kvCache < model.memoryEstimate().kvCache)
         // Half of a surrogate pair is no character.
         assertEquals(model.encode("a\uFFFD"), model.encode("a\uD83D"))

@@ -90,7 +90,8 @@ class ModelActivity : Activity() {
 
     private fun describe(file: File) = try {
         val info = runBlocking { ModelFile.at(file).use { it.inspect() } }
-        getString(R.string.model_file, file.name, info.name, info.bytes / MEGABYTE)
+        val licence = info.license.ifEmpty { getString(R.string.model_no_licence) }
+        getString(R.string.model_file, file.name, info.name, info.bytes / MEGABYTE, licence)
     } catch (_: NibbleException) {
         // It was whole when it came; the storage may have failed since.
         file.name
