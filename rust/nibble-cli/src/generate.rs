@@ -56,6 +56,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
 
+    /// Guess up to this many tokens ahead where the text repeats itself: faster there, and the same text.
+    #[arg(long, value_name = "TOKENS", default_value_t = 0)]
+    prompt_lookup: usize,
+
     /// Tokens that prompt and continuation may have together [default: 4096 or the model's].
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     context: usize,
@@ -80,18 +84,25 @@ struct StatsReport {
     prompt_tokens: usize,
     reused_tokens: usize,
     generated_tokens: usize,
+    /// With prompt lookup only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guessed_tokens: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted_tokens: Option<usize>,
     prefill_tokens_per_second: f64,
     decode_tokens_per_second: f64,
     first_token_ms: f64,
     peak_rss_bytes: Option<u64>,
 }
 
-impl From<Stats> for StatsReport {
-    fn from(stats: Stats) -> StatsReport {
+impl StatsReport {
+    fn new(stats: Stats, has_guessed: bool) -> StatsReport {
         StatsReport {
             prompt_tokens: stats.prompt_tokens,
             reused_tokens: stats.reused_tokens,
             generated_tokens: stats.generated_tokens,
+            guessed_tokens: has_guessed.then_some(stats.guessed_tokens),
+            accepted_tokens: has_guessed.then_some(stats.accepted_tokens),
             prefill_tokens_per_second: stats.prefill_tokens_per_second(),
             decode_tokens_per_second: stats.decode_tokens_per_second(),
             first_token_ms: stats.first_token_time.as_secs_f64() * 1e3,
@@ -121,6 +132,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
         },
         stop: arguments.stop,
         stop_at_end_of_text: true,
+        prompt_lookup: arguments.prompt_lookup,
     };
     let mut generation = session.generate(&prompt, options)?;
     interrupt.watch(generation.cancel_handle());
@@ -134,7 +146,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
                 text,
                 ids,
                 prompt_ids: prompt,
-                stats: stats.into(),
+                stats: StatsReport::new(stats, arguments.prompt_lookup > 0),
             })?;
         }
     } else {

@@ -91,6 +91,7 @@ impl From<GenerationOptions> for nibble::GenerationOptions {
             },
             stop: options.stop,
             stop_at_end_of_text: options.stop_at_end_of_text,
+            prompt_lookup: 0,
         }
     }
 }

@@ -35,6 +35,7 @@ pub mod kv_cache;
 pub mod memory;
 pub mod model;
 pub mod prepared;
+mod prompt_lookup;
 pub mod rope;
 pub mod sampler;
 pub mod session;

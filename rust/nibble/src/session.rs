@@ -202,7 +202,7 @@ impl Session {
     pub fn prefill(&mut self, tokens: &[u32], cancel: &CancelHandle) -> Result<Prefill> {
         if self.has_logits
             && self.tokens == tokens
-            && self.cache.rope_set() == self.set_for(tokens.len())
+            && self.cache.rope_set() == self.rope_set_for(tokens.len())
         {
             return Ok(Prefill {
                 reused: tokens.len(),
@@ -245,7 +245,7 @@ impl Session {
         }
 
         let precision = self.precision();
-        let set = self.set_for(tokens.len());
+        let set = self.rope_set_for(tokens.len());
         let shared = self
             .tokens
             .iter()
@@ -389,7 +389,7 @@ impl Session {
     pub fn capacity(&self) -> usize {
         let context = self.options.context;
         match self.options.rope_policy {
-            RopePolicy::Planned(planned) if self.set_for(planned) == RopeSet::Short => {
+            RopePolicy::Planned(planned) if self.rope_set_for(planned) == RopeSet::Short => {
                 // Beyond the original context the short set is wrong, and the plan excluded the long one.
                 let rope = &self.model.hparams().rope;
                 context.min(rope.short_set_limit().unwrap_or(context))
@@ -409,7 +409,8 @@ impl Session {
             .unwrap_or_else(|| self.model.default_precision())
     }
 
-    fn set_for(&self, len: usize) -> RopeSet {
+    /// Which of LongRoPE's sets a text of `len` tokens has.
+    pub(crate) fn rope_set_for(&self, len: usize) -> RopeSet {
         let rope = &self.model.hparams().rope;
         match self.options.rope_policy {
             RopePolicy::Reference => rope.set_for_length(len),

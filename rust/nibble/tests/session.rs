@@ -15,9 +15,9 @@ use std::time::Duration;
 use nibble::backend::{HeadRows, Precision, Scratch, SequenceInput};
 use nibble::{
     CancelHandle, Error, ErrorKind, GenerationOptions, KvCache, KvFormat, Model, ModelOptions,
-    Prefill, RopePolicy, Sampling, Session, SessionOptions, StopReason,
+    Prefill, RopePolicy, Sampling, Session, SessionOptions, SpecialTokens, Stats, StopReason,
 };
-use nibble_testkit::fixture;
+use nibble_testkit::{fixture, smollm2};
 use once_cell::sync::Lazy;
 use proptest::prelude::*;
 
@@ -413,6 +413,11 @@ fn wrong_arguments_are_named() {
         ErrorKind::InvalidToken
     );
     assert!(session.generate(&[], GenerationOptions::default()).is_err());
+    let far = GenerationOptions {
+        prompt_lookup: 32,
+        ..Default::default()
+    };
+    assert!(session.generate(&[1], far).is_err());
     let stop = vec![String::new()];
     assert!(
         session
@@ -539,4 +544,86 @@ fn the_types_cross_threads() {
     shared::<CancelHandle>();
     sent::<Session>();
     sent::<nibble::GenerationState>();
+}
+
+/// The tokens of a generation, and its counts.
+fn generated(
+    session: &mut Session,
+    prompt: &[u32],
+    options: GenerationOptions,
+) -> (Vec<u32>, Stats) {
+    let mut generation = session.generate(prompt, options).unwrap();
+    let mut tokens = Vec::new();
+    while let Some(chunk) = generation.next().unwrap() {
+        tokens.extend(chunk.token);
+    }
+    (tokens, generation.stats())
+}
+
+#[test]
+fn prompt_lookup_changes_no_token_and_saves_passes() {
+    let model = Arc::new(Model::open(smollm2(), &ModelOptions::default()).unwrap());
+    let text = "Anna: The train to Oslo leaves at 9.40 from platform 7.\n\
+                Ben: What did you say?\nAnna: The train to Oslo";
+    let prompt = model
+        .tokenizer()
+        .encode(text, SpecialTokens::AsText)
+        .unwrap();
+    let greedy = Sampling::default();
+    let varied = Sampling {
+        temperature: 0.7,
+        seed: 7,
+        ..Default::default()
+    };
+    let penalized = Sampling {
+        repetition_penalty: 1.2,
+        ..varied.clone()
+    };
+    for (sampling, repeats) in [(&greedy, true), (&varied, false), (&penalized, false)] {
+        let run = |prompt_lookup, stop: &[&str]| {
+            let options = options(KvFormat::F16, Precision::Q8);
+            let mut session = Session::new(model.clone(), options).unwrap();
+            let options = GenerationOptions {
+                max_tokens: 32,
+                sampling: sampling.clone(),
+                stop: stop.iter().map(|stop| stop.to_string()).collect(),
+                prompt_lookup,
+                ..Default::default()
+            };
+            let (tokens, stats) = generated(&mut session, &prompt, options);
+            // Where it ends among tokens that were guessed right, the session does not hold the rest.
+            let text = [&prompt[..], &tokens].concat();
+            assert!(text.starts_with(session.tokens()));
+            (tokens, stats)
+        };
+        let (expected, plain) = run(0, &[]);
+        assert_eq!(plain.guessed_tokens, 0);
+        for most in [1, 4, 31] {
+            let (found, stats) = run(most, &[]);
+            assert_eq!(found, expected, "{sampling:?}, {most} tokens ahead");
+            assert!(stats.accepted_tokens <= stats.guessed_tokens);
+            assert!(!repeats || stats.decode_steps < plain.decode_steps);
+        }
+        assert_eq!(run(31, &["."]).0, run(0, &["."]).0);
+    }
+}
+
+#[test]
+fn prompt_lookup_computes_a_text_anew_no_earlier_than_without() {
+    let exact = options(KvFormat::F32, Precision::F32);
+    let prompt: Vec<u32> = [11, 12, 13, 14, 15].repeat(50);
+    let run = |prompt_lookup| {
+        let options = GenerationOptions {
+            max_tokens: 24,
+            stop_at_end_of_text: false,
+            prompt_lookup,
+            ..Default::default()
+        };
+        generated(&mut session(&exact), &prompt, options)
+    };
+    let (expected, plain) = run(0);
+    let (found, stats) = run(8);
+    assert_eq!(found, expected);
+    assert_eq!(stats.prefilled_tokens, plain.prefilled_tokens);
+    assert_eq!(plain.prefilled_tokens, 250 + 257, "it crosses the border");
 }
