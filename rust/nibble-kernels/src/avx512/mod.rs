@@ -15,10 +15,13 @@
     reason = "rows come from `Cpu`, which checked the shapes"
 )]
 
+mod attention;
 mod strips;
 
 use std::arch::x86_64::*;
 use std::array::from_fn;
+
+use half::f16;
 
 use crate::activations::{Q8Group, Q8Rows, RESIDUAL_STEPS};
 use crate::avx2::blocks::{Q4K, Q5K, Q6K, Q8_0, add_fifth_bits};
@@ -27,7 +30,7 @@ use crate::avx2::{
     step_bytes, sum_lanes_of_four,
 };
 use crate::format::Format;
-use crate::kernels::{InstructionSet, MatmulQ8, Table, kernel_for};
+use crate::kernels::{AttentionF16, InstructionSet, MatmulQ8, Table, kernel_for};
 use crate::tile::TileMut;
 
 pub(crate) static TABLE: Table = Table {
@@ -36,6 +39,12 @@ pub(crate) static TABLE: Table = Table {
     matmul_q16: Some(|format| matmul::<2>(format)),
     strips_q8: Some(|format| strips::matmul::<1, 0>(format)),
     strips_q16: Some(|format| strips::matmul::<2, 0>(format)),
+    attention_scores: attention::scores::<f32>,
+    attention_mix: attention::mix::<f32>,
+    attention_f16: Some(AttentionF16 {
+        scores: attention::scores::<f16>,
+        mix: attention::mix::<f16>,
+    }),
     ..avx2::TABLE
 };
 
