@@ -15,6 +15,7 @@ import org.robolectric.RobolectricTestRunner
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 import java.io.File
+import java.util.concurrent.TimeUnit
 import kotlin.math.abs
 import kotlin.test.assertEquals
 import kotlin.test.assertTrue
@@ -139,7 +140,7 @@ class TypingTest {
             assertEquals("Hello world and the we", typist.text)
             // The lexicon answers meanwhile, and the model when it is back.
             assertTrue(typist.slots().isNotEmpty())
-            assertTrue(!killed.isAlive)
+            assertTrue(killed.waitFor(10, TimeUnit.SECONDS), "it was killed")
             typist.awaitModel()
             assertTrue(typist.slots().any { it.text == "weather" || it.text == "week" || it.text == "weekend" }, "${typist.slots()}")
             typist.type("ather")
