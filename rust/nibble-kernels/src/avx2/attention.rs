@@ -49,25 +49,34 @@ impl Stored for f16 {
     }
 }
 
-/// Queries that share a load: with four keys they have twelve sums in registers.
-const QUERIES: usize = 3;
+/// Calls a kernel for three queries at a time, which share its loads (with four keys they have twelve sums in registers),
+/// and for what is left: inputs and outputs with the length of a query's row, and the keys or values between them.
+macro_rules! by_queries {
+    ($kernel:ident::<$stored:ty>, ($inputs:expr, $input:expr), $rows:expr, $dim:expr, ($out:expr, $output:expr)) => {
+        for (inputs, out) in $inputs.chunks(3 * $input).zip($out.chunks_mut(3 * $output)) {
+            match inputs.len() / $input {
+                1 => $kernel::<$stored, 1>(inputs, $rows, $dim, out),
+                2 => $kernel::<$stored, 2>(inputs, $rows, $dim, out),
+                _ => $kernel::<$stored, 3>(inputs, $rows, $dim, out),
+            }
+        }
+    };
+}
+pub(crate) use by_queries;
+
 /// Keys that are multiplied at once.
 const KEYS: usize = 4;
 
 /// `out[g][p] = queries[g] · keys[p]`; see [`crate::kernels::Table::attention_scores`].
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn scores<V: Stored>(queries: &[f32], keys: &[V], dim: usize, out: &mut [f32]) {
-    let positions = keys.len() / dim;
-    let rows = queries
-        .chunks(QUERIES * dim)
-        .zip(out.chunks_mut(QUERIES * positions));
-    for (queries, out) in rows {
-        match queries.len() / dim {
-            1 => scores_of::<V, 1>(queries, keys, dim, out),
-            2 => scores_of::<V, 2>(queries, keys, dim, out),
-            _ => scores_of::<V, QUERIES>(queries, keys, dim, out),
-        }
-    }
+    by_queries!(
+        scores_of::<V>,
+        (queries, dim),
+        keys,
+        dim,
+        (out, keys.len() / dim)
+    );
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -108,17 +117,13 @@ fn scores_of<V: Stored, const N: usize>(queries: &[f32], keys: &[V], dim: usize,
 /// `out[g] += Σ weights[g][p] * values[p]`; see [`crate::kernels::Table::attention_mix`].
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn mix<V: Stored>(weights: &[f32], values: &[V], dim: usize, out: &mut [f32]) {
-    let positions = values.len() / dim;
-    let rows = weights
-        .chunks(QUERIES * positions)
-        .zip(out.chunks_mut(QUERIES * dim));
-    for (weights, out) in rows {
-        match out.len() / dim {
-            1 => mix_of::<V, 1>(weights, values, dim, out),
-            2 => mix_of::<V, 2>(weights, values, dim, out),
-            _ => mix_of::<V, QUERIES>(weights, values, dim, out),
-        }
-    }
+    by_queries!(
+        mix_of::<V>,
+        (weights, values.len() / dim),
+        values,
+        dim,
+        (out, dim)
+    );
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

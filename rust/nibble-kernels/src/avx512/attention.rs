@@ -6,6 +6,8 @@ use std::array::from_fn;
 
 use half::f16;
 
+use crate::avx2::attention::by_queries;
+
 /// How a number of a key or value is stored.
 pub(super) trait Stored: Copy {
     /// The consecutive numbers that `mask` names, and zeros for the others.
@@ -35,8 +37,6 @@ impl Stored for f16 {
 
 /// Numbers of a vector.
 const LANES: usize = 16;
-/// Queries that share a load.
-const QUERIES: usize = 3;
 /// Keys that are multiplied at once.
 const KEYS: usize = 4;
 
@@ -51,17 +51,13 @@ fn lanes(dim: usize, i: usize) -> __mmask16 {
 /// `out[g][p] = queries[g] · keys[p]`; see [`crate::kernels::Table::attention_scores`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(super) fn scores<V: Stored>(queries: &[f32], keys: &[V], dim: usize, out: &mut [f32]) {
-    let positions = keys.len() / dim;
-    let rows = queries
-        .chunks(QUERIES * dim)
-        .zip(out.chunks_mut(QUERIES * positions));
-    for (queries, out) in rows {
-        match queries.len() / dim {
-            1 => scores_of::<V, 1>(queries, keys, dim, out),
-            2 => scores_of::<V, 2>(queries, keys, dim, out),
-            _ => scores_of::<V, QUERIES>(queries, keys, dim, out),
-        }
-    }
+    by_queries!(
+        scores_of::<V>,
+        (queries, dim),
+        keys,
+        dim,
+        (out, keys.len() / dim)
+    );
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
@@ -123,17 +119,13 @@ fn sum_lanes_of_four(sums: &[__m512; 4]) -> [f32; 4] {
 /// `out[g] += Σ weights[g][p] * values[p]`; see [`crate::kernels::Table::attention_mix`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(super) fn mix<V: Stored>(weights: &[f32], values: &[V], dim: usize, out: &mut [f32]) {
-    let positions = values.len() / dim;
-    let rows = weights
-        .chunks(QUERIES * positions)
-        .zip(out.chunks_mut(QUERIES * dim));
-    for (weights, out) in rows {
-        match out.len() / dim {
-            1 => mix_of::<V, 1>(weights, values, dim, out),
-            2 => mix_of::<V, 2>(weights, values, dim, out),
-            _ => mix_of::<V, QUERIES>(weights, values, dim, out),
-        }
-    }
+    by_queries!(
+        mix_of::<V>,
+        (weights, values.len() / dim),
+        values,
+        dim,
+        (out, dim)
+    );
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
