@@ -289,9 +289,12 @@ impl GenerationState {
             .saturating_sub(self.stats.generated_tokens + 1);
         let room = session.capacity().saturating_sub(len);
         let most = self.prompt_lookup.min(wanted).min(room);
+        if most == 0 {
+            return Vec::new();
+        }
         let is_decode =
             session.tokens().len() + 1 == len && self.tokens.starts_with(session.tokens());
-        if most == 0 || !is_decode {
+        if !is_decode {
             return Vec::new();
         }
         let guess = prompt_lookup::continuation(&self.tokens, most);
