@@ -8,12 +8,12 @@ use crate::vocab_index::{TokenFlags, VocabIndex};
 /// The model's distribution over the next token, in the order of a [`VocabIndex`].
 #[derive(Debug, Clone)]
 pub struct Distribution {
-    /// Probability of each rank. Tokens without a rank have the rest.
+    /// The first rank that has a probability here.
+    first: usize,
+    /// Probability of each rank from there on. All other tokens are impossible, or nobody asks for them.
     probabilities: Vec<f32>,
     /// The ranks whose probability is at least [`LIKELY`], the most probable first.
     likely: Vec<u32>,
-    /// `ln(sum(exp(logits)))` over the whole vocabulary.
-    log_normalizer: f32,
 }
 
 /// Tokens of less probability are not listed in [`Distribution::likely`].
@@ -25,58 +25,61 @@ impl Distribution {
     /// The distribution of one row of logits, one a token id. Logits that are not numbers count as
     /// impossible.
     pub fn new(index: &VocabIndex, logits: &[f32]) -> Distribution {
-        Distribution::with_buffer(index, logits, &mut Vec::new())
-    }
-
-    /// [`new`](Self::new) with memory for the probabilities by token id, which one call leaves to the next.
-    pub(crate) fn with_buffer(
-        index: &VocabIndex,
-        logits: &[f32],
-        by_token: &mut Vec<f32>,
-    ) -> Distribution {
-        let log_normalizer = nibble::sampler::softmax(logits, by_token);
+        let mut by_token = Vec::new();
+        nibble::sampler::softmax(logits, &mut by_token);
         let tokens = index.tokens().iter();
-        let probabilities: Vec<f32> = tokens
+        let probabilities = tokens
             .map(|&token| by_token.get(token as usize).copied().unwrap_or(0.0))
             .collect();
-        let mut likely: Vec<u32> = Vec::new();
-        for (first, block) in (0..).step_by(BLOCK).zip(probabilities.chunks(BLOCK)) {
+        Distribution::of_probabilities(0, probabilities)
+    }
+
+    /// The distribution over consecutive ranks alone: their logits, from rank `first` on.
+    pub fn of_ranks(first: usize, logits: &[f32]) -> Distribution {
+        let mut probabilities = Vec::with_capacity(logits.len());
+        nibble::sampler::softmax(logits, &mut probabilities);
+        Distribution::of_probabilities(first, probabilities)
+    }
+
+    fn of_probabilities(first: usize, probabilities: Vec<f32>) -> Distribution {
+        // Positive numbers compare as their bits do, so one integer holds probability, descending, and rank.
+        let mut likely: Vec<u64> = Vec::new();
+        let blocks = probabilities.chunks(BLOCK);
+        for (start, block) in (first as u64..).step_by(BLOCK).zip(blocks) {
             // Most blocks have none, which is found out without a branch for each.
             if block.iter().fold(false, |any, &p| any | (p >= LIKELY)) {
-                let ranks = (first..).zip(block).filter(|(_, p)| **p >= LIKELY);
-                likely.extend(ranks.map(|(rank, _)| rank));
+                let ranks = (start..).zip(block);
+                let found = ranks.filter(|(_, p)| **p >= LIKELY);
+                likely.extend(found.map(|(rank, p)| u64::from(!p.to_bits()) << 32 | rank));
             }
         }
-        let probability = |rank: u32| probabilities.get(rank as usize).copied().unwrap_or(0.0);
-        likely.sort_unstable_by(|&a, &b| {
-            let by_probability = probability(b).total_cmp(&probability(a));
-            by_probability.then(a.cmp(&b))
-        });
+        likely.sort_unstable();
         Distribution {
+            first,
             probabilities,
-            likely,
-            log_normalizer,
+            likely: likely.into_iter().map(|key| key as u32).collect(),
         }
     }
 
-    /// Probability of the token at `rank`; 0 beyond the last.
+    /// Probability of the token at `rank`; 0 where it has none here.
     pub fn probability(&self, rank: usize) -> f32 {
-        self.probabilities.get(rank).copied().unwrap_or(0.0)
+        let place = rank.checked_sub(self.first);
+        let probability = place.and_then(|place| self.probabilities.get(place));
+        probability.copied().unwrap_or(0.0)
     }
 
-    /// Probability of each rank.
-    pub fn probabilities(&self) -> &[f32] {
-        &self.probabilities
+    /// Probabilities of the tokens at `ranks`; empty unless all of them have one here.
+    pub fn probabilities(&self, ranks: Range<usize>) -> &[f32] {
+        let place = |rank: usize| rank.checked_sub(self.first);
+        let places = place(ranks.start).zip(place(ranks.end));
+        places
+            .and_then(|(start, end)| self.probabilities.get(start..end))
+            .unwrap_or_default()
     }
 
     /// The ranks of at least [`LIKELY`] probability, the most probable first; of equals the lower first.
     pub(crate) fn likely(&self) -> &[u32] {
         &self.likely
-    }
-
-    /// `ln(sum(exp(logits)))` over the whole vocabulary, which turns a probability into the logit.
-    pub fn log_normalizer(&self) -> f32 {
-        self.log_normalizer
     }
 
     /// The `count` most probable ranks of `intervals` whose flags satisfy `wanted`, best first; of equals
@@ -90,7 +93,7 @@ impl Distribution {
     ) -> Vec<usize> {
         let mut best: Vec<(f32, usize)> = Vec::with_capacity(count + 1);
         for interval in intervals {
-            let probabilities = self.probabilities.get(interval.clone()).unwrap_or_default();
+            let probabilities = self.probabilities(interval.clone());
             for (rank, &probability) in interval.clone().zip(probabilities) {
                 let full = best.len() >= count;
                 if full && best.last().is_none_or(|worst| probability <= worst.0) {
@@ -115,7 +118,6 @@ impl Distribution {
     pub(crate) fn wipe(&mut self) {
         self.probabilities.fill(0.0);
         self.likely.fill(0);
-        self.log_normalizer = 0.0;
     }
 }
 
@@ -274,12 +276,45 @@ mod tests {
     }
 
     #[test]
+    fn some_ranks_share_all_probability_in_the_proportions_of_the_whole() {
+        let (index, _) = index(400);
+        let logits: Vec<f32> = (0..400).map(|id| (id * 7 % 31) as f32 / 4.0).collect();
+        let whole = Distribution::new(&index, &logits);
+        let ranks = 40..300;
+        let of_ranks: Vec<f32> = ranks
+            .clone()
+            .map(|rank| logits[index.token(rank).unwrap() as usize])
+            .collect();
+        let some = Distribution::of_ranks(ranks.start, &of_ranks);
+        let total: f32 = whole.probabilities(ranks.clone()).iter().sum();
+        for rank in 0..400 {
+            let expected = match ranks.contains(&rank) {
+                true => whole.probability(rank) / total,
+                false => 0.0,
+            };
+            assert!((some.probability(rank) - expected).abs() < 1e-6, "{rank}");
+        }
+        assert_eq!(
+            some.probabilities(50..52),
+            [some.probability(50), some.probability(51)]
+        );
+        assert!(some.probabilities(39..52).is_empty());
+        assert!(some.probabilities(299..301).is_empty());
+        let likely = some
+            .likely()
+            .iter()
+            .map(|&rank| some.probability(rank as usize));
+        assert!(likely.is_sorted_by(|a, b| a >= b));
+        assert_eq!(some.top(&index, &[0..30, 60..70], 3, |_| true).len(), 3);
+    }
+
+    #[test]
     fn logits_that_are_no_numbers_are_impossible() {
         let (index, _) = index(4);
         let distribution = Distribution::new(&index, &[0.0, f32::NAN, 0.0, f32::NEG_INFINITY]);
-        assert_eq!(distribution.probabilities().iter().sum::<f32>(), 1.0);
+        assert_eq!(distribution.probabilities(0..4).iter().sum::<f32>(), 1.0);
         assert_eq!(distribution.likely().len(), 2);
         let nothing = Distribution::new(&index, &[f32::NAN; 4]);
-        assert_eq!(nothing.probabilities(), [0.0; 4]);
+        assert_eq!(nothing.probabilities(0..4), [0.0; 4]);
     }
 }

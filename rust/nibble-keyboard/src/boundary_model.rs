@@ -1,11 +1,13 @@
 //! The model at word boundaries: which tokens it reads, and what it expects after them.
 
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::sync::Arc;
 
-use nibble::backend::{Precision, Scratch};
+use nibble::backend::{HeadRows, Precision, Scratch};
 use nibble::{
-    CancelHandle, KvFormat, Model, Result, Session, SessionOptions, SpecialTokens, Tokenizer,
+    CancelHandle, KvFormat, Model, Prefill, Result, Session, SessionOptions, SpecialTokens,
+    Tokenizer,
 };
 
 use crate::boundary::{BoundaryKey, Distribution};
@@ -62,8 +64,6 @@ pub(crate) struct BoundaryModel {
     primer: (Arc<str>, Vec<u32>),
     /// Buffers of batched passes, from the first one on.
     batches: Option<Scratch>,
-    /// Buffer of [`Distribution::with_buffer`].
-    probabilities: Vec<f32>,
 }
 
 /// How activations are held at word boundaries. With 8 bits, the suggestions for the development text save as
@@ -102,7 +102,6 @@ impl BoundaryModel {
             start,
             primer: ("".into(), Vec::new()),
             batches: None,
-            probabilities: Vec::new(),
         })
     }
 
@@ -155,15 +154,18 @@ impl BoundaryModel {
         passes: &mut Passes,
     ) -> Result<Distribution> {
         let tokens = self.tokens(text)?;
-        self.prefill(&tokens, cancel, passes)?;
-        Ok(Distribution::with_buffer(
-            &self.index,
-            self.session.logits().unwrap_or_default(),
-            &mut self.probabilities,
-        ))
+        let last = tokens.len().saturating_sub(1);
+        let following = Following::of(&self.index, text.join);
+        let mut found = None;
+        counted(&mut self.session, &tokens, passes, |session| {
+            session.prefill_scored(&tokens, &[(last, following.rows())], cancel, |_, logits| {
+                found = Some(following.distribution(logits));
+            })
+        })?;
+        Ok(found.unwrap_or_else(|| following.distribution(&[])))
     }
 
-    /// Makes the session hold `tokens`.
+    /// Makes the session hold `tokens`, with the logits after them.
     ///
     /// # Errors
     /// Those of [`Session::prefill`].
@@ -173,25 +175,9 @@ impl BoundaryModel {
         cancel: &CancelHandle,
         passes: &mut Passes,
     ) -> Result<()> {
-        let chunk = self.session.options().prefill_chunk;
-        let held = self
-            .session
-            .tokens()
-            .iter()
-            .zip(tokens)
-            .take_while(|(a, b)| a == b)
-            .count();
-        match self.session.prefill(tokens, cancel) {
-            Ok(done) => {
-                passes.calls += done.computed.div_ceil(chunk) as u64;
-                Ok(())
-            }
-            Err(error) => {
-                let computed = self.session.tokens().len().saturating_sub(held);
-                passes.calls += (computed / chunk + 1) as u64;
-                Err(error)
-            }
-        }
+        counted(&mut self.session, tokens, passes, |session| {
+            session.prefill(tokens, cancel)
+        })
     }
 
     /// What the model expects after each of `boundaries`, in one pass over those that go on from the text before;
@@ -205,11 +191,13 @@ impl BoundaryModel {
         cancel: &CancelHandle,
         passes: &mut Passes,
     ) -> Result<Vec<(BoundaryKey, Distribution)>> {
-        let mut ahead: Vec<(BoundaryKey, Vec<u32>)> = Vec::new();
+        let mut ahead: Vec<(BoundaryKey, Join, Vec<u32>)> = Vec::new();
         for (key, text) in &boundaries {
             let tokens = self.tokens(text)?;
             match tokens.strip_prefix(self.session.tokens()) {
-                Some(rest) if !rest.is_empty() => ahead.push((*key, rest.to_vec())),
+                Some(rest) if !rest.is_empty() => {
+                    ahead.push((*key, text.join, rest.to_vec()));
+                }
                 _ => {}
             }
         }
@@ -219,18 +207,18 @@ impl BoundaryModel {
             };
             return Ok(vec![(key, self.distribution(&text, cancel, passes)?)]);
         }
-        let branches: Vec<&[u32]> = ahead.iter().map(|(_, tokens)| tokens.as_slice()).collect();
+        let following = |join: &Join| Following::of(&self.index, *join);
+        let branches: Vec<_> = ahead
+            .iter()
+            .map(|(_, join, tokens)| (tokens.as_slice(), following(join).rows()))
+            .collect();
         let scratch = self.batches.get_or_insert_default();
         passes.calls += 1;
         let (model, context) = (self.session.model(), self.session.cache());
         run_branches(model, context, &branches, PRECISION, cancel.flag(), scratch)?;
-        let probabilities = &mut self.probabilities;
-        let found = ahead.iter().enumerate().map(|(request, (key, _))| {
+        let found = ahead.iter().enumerate().map(|(request, (key, join, _))| {
             let logits = scratch.logits(request).unwrap_or_default();
-            (
-                *key,
-                Distribution::with_buffer(&self.index, logits, probabilities),
-            )
+            (*key, following(join).distribution(logits))
         });
         Ok(found.collect())
     }
@@ -269,6 +257,67 @@ impl BoundaryModel {
     /// The session, for whatever reads on from a boundary.
     pub(crate) fn session(&self) -> &Session {
         &self.session
+    }
+}
+
+/// The tokens that can come next at a boundary.
+struct Following<'a> {
+    index: &'a VocabIndex,
+    /// Ranks; `None` for all tokens.
+    ranks: Option<Range<usize>>,
+}
+
+impl<'a> Following<'a> {
+    /// After a space, which belongs to the next token, only tokens that begin with one: the head of all others
+    /// need not be computed.
+    fn of(index: &'a VocabIndex, join: Join) -> Following<'a> {
+        let ranks = (join == Join::Space).then(|| index.interval(b" "));
+        Following { index, ranks }
+    }
+
+    /// The rows of the head to compute.
+    fn rows(&self) -> HeadRows<'a> {
+        match &self.ranks {
+            Some(ranks) => {
+                HeadRows::Set(self.index.tokens().get(ranks.clone()).unwrap_or_default())
+            }
+            None => HeadRows::All,
+        }
+    }
+
+    /// The distribution that the logits of those rows are.
+    fn distribution(&self, logits: &[f32]) -> Distribution {
+        match &self.ranks {
+            Some(ranks) => Distribution::of_ranks(ranks.start, logits),
+            None => Distribution::new(self.index, logits),
+        }
+    }
+}
+
+/// Counts the forward calls of a prefill with `tokens`.
+fn counted(
+    session: &mut Session,
+    tokens: &[u32],
+    passes: &mut Passes,
+    prefill: impl FnOnce(&mut Session) -> Result<Prefill>,
+) -> Result<()> {
+    let chunk = session.options().prefill_chunk;
+    let held = session
+        .tokens()
+        .iter()
+        .zip(tokens)
+        .take_while(|(a, b)| a == b)
+        .count();
+    match prefill(session) {
+        Ok(done) => {
+            passes.calls += done.computed.div_ceil(chunk) as u64;
+            Ok(())
+        }
+        Err(error) => {
+            let computed = session.tokens().len().saturating_sub(held);
+            passes.calls += (computed / chunk + 1) as u64;
+            Err(error)
+        }
     }
 }
 
@@ -337,7 +386,8 @@ mod tests {
             shifts += usize::from(shifted);
             if shifted || before.len().is_multiple_of(7) {
                 let (expected, _) = run(&mut tiny(), &text);
-                for (a, b) in found.probabilities().iter().zip(expected.probabilities()) {
+                for rank in 0..growing.index.len() {
+                    let (a, b) = (found.probability(rank), expected.probability(rank));
                     assert!((a - b).abs() < 0.02, "{a} {b}");
                 }
             }

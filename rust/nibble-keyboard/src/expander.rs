@@ -178,7 +178,10 @@ pub fn expand(
         }
         found.passes += 1;
         found.stems += batch.len();
-        let branches: Vec<&[u32]> = batch.iter().map(|stem| stem.tokens.as_slice()).collect();
+        let branches: Vec<_> = batch
+            .iter()
+            .map(|stem| (stem.tokens.as_slice(), HeadRows::All))
+            .collect();
         run_branches(
             model,
             start.context,
@@ -205,14 +208,14 @@ pub fn expand(
 }
 
 /// One batched pass over `branches`, texts that go on from `context`, which stays as it is. Leaves the logits after
-/// the last token of each in `scratch`, in their order.
+/// the last token of each in `scratch`, in their order: those of the rows that stand beside it.
 ///
 /// # Errors
 /// Those of [`forward`](nibble::backend::cpu::CpuBackend::forward).
 pub(crate) fn run_branches(
     model: &Model,
     context: &KvCache,
-    branches: &[&[u32]],
+    branches: &[(&[u32], HeadRows<'_>)],
     precision: Precision,
     cancel: &AtomicBool,
     scratch: &mut Scratch,
@@ -220,13 +223,13 @@ pub(crate) fn run_branches(
     let mut caches: Vec<KvCache> = branches.iter().map(|_| context.fork()).collect();
     let heads: Vec<[(usize, HeadRows<'_>); 1]> = branches
         .iter()
-        .map(|tokens| [(tokens.len().saturating_sub(1), HeadRows::All)])
+        .map(|(tokens, rows)| [(tokens.len().saturating_sub(1), *rows)])
         .collect();
     let mut sequences: Vec<SequenceInput<'_>> = caches
         .iter_mut()
         .zip(branches)
         .zip(&heads)
-        .map(|((cache, tokens), heads)| SequenceInput {
+        .map(|((cache, (tokens, _)), heads)| SequenceInput {
             cache,
             tokens,
             heads,

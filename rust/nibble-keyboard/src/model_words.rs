@@ -156,10 +156,9 @@ impl ModelWords {
     pub fn mass(&self, index: &VocabIndex, distribution: &Distribution, join: Join) -> f32 {
         let of_words = |ranks: Range<usize>| {
             let shared = self.shared_frequency.get(ranks.clone());
-            let probabilities = distribution.probabilities().get(ranks);
             sum_of_positive(
                 shared.unwrap_or_default(),
-                probabilities.unwrap_or_default(),
+                distribution.probabilities(ranks),
             )
         };
         let after_space = index.interval(b" ");

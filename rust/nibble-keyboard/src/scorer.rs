@@ -358,8 +358,7 @@ impl Scorer<'_> {
             }
             return;
         }
-        let probabilities = model.distribution.probabilities();
-        let probabilities = probabilities.get(interval.clone()).unwrap_or_default();
+        let probabilities = model.distribution.probabilities(interval.clone());
         for (rank, &probability) in interval.zip(probabilities) {
             consider(best, rank, probability);
         }

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nibble::backend::Precision;
+use nibble::backend::{HeadRows, Precision};
 use nibble::gguf::Layout;
 use nibble::prepared::{Preparation, Restoration, destination, find};
 use nibble::{CancelHandle, Error, ErrorKind, Gguf, Model, ModelOptions, Session, SessionOptions};
@@ -66,7 +66,19 @@ fn logits(model: &Path, kernels: Kernels, precision: Precision, tokens: &[u32]) 
     };
     let mut session = Session::new(model, options).unwrap();
     session.prefill(tokens, &CancelHandle::new()).unwrap();
-    session.logits().unwrap().to_vec()
+    let all = session.logits().unwrap().to_vec();
+
+    // Some tokens, in an order of their own: the same logits, wherever their rows lie.
+    let some: Vec<u32> = (0..all.len() as u32).rev().step_by(3).collect();
+    let heads = [(tokens.len() - 1, HeadRows::Set(&some))];
+    let mut found = Vec::new();
+    let show = |_, logits: &[f32]| found.extend_from_slice(logits);
+    session
+        .prefill_scored(tokens, &heads, &CancelHandle::new(), show)
+        .unwrap();
+    let expected: Vec<f32> = some.iter().map(|&token| all[token as usize]).collect();
+    assert_close(&found, &expected, precision, "a restricted head");
+    all
 }
 
 /// The orders of summation differ, nothing else; but a value that lies between two codes of 8 bits may fall to either.
@@ -288,6 +300,14 @@ fn containers_that_contradict_themselves_are_errors() {
         kind(find(name, 0), b"token_embd.weighs"),
         ErrorKind::InvalidKey
     );
+    // Behind the key of the order come the array's types and length.
+    let tokens = find(b"nibble.tokens", 0) + b"nibble.tokens".len() + 4 + 4 + 8;
+    for token in [
+        1_u32 << 20,
+        u32::from_le_bytes(whole[tokens + 4..tokens + 8].try_into().unwrap()),
+    ] {
+        assert_eq!(kind(tokens, &token.to_le_bytes()), ErrorKind::InvalidKey);
+    }
     // Behind the name come the number of dimensions, columns and rows.
     let rows = find(name, 2) + name.len() + 4 + 8;
     let fewer = u64::from_le_bytes(whole[rows..rows + 8].try_into().unwrap()) - 16;

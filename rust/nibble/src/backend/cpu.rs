@@ -186,7 +186,8 @@ impl Pass<'_> {
         let tokens = batch.iter().flat_map(|sequence| sequence.tokens);
         let mut buffer = Vec::new();
         for (&token, x) in tokens.zip(scratch.x.chunks_exact_mut(self.model.hparams.hidden)) {
-            let row = embedding.row(token as usize, &mut buffer);
+            let row = self.model.weights.row_of(token) as usize;
+            let row = embedding.row(row, &mut buffer);
             dequantize(embedding.format(), row.unwrap_or_default(), x)?;
         }
         Ok(())
@@ -375,14 +376,39 @@ impl Pass<'_> {
             logits = rest;
             match run {
                 [(_, HeadRows::Set(tokens))] => {
+                    let row_of = |&token| self.model.weights.row_of(token);
+                    scratch.head_rows.clear();
+                    scratch.head_rows.extend(tokens.iter().map(row_of));
+                    let rows = &scratch.head_rows;
                     self.model
                         .cpu
-                        .matmul_rows(head, tokens, x, out, self.cancel)?;
+                        .matmul_rows(head, rows, x, out, self.cancel)?;
                 }
-                _ => self.model.cpu.matmul(head, x, out, self.cancel)?,
+                _ => {
+                    self.model.cpu.matmul(head, x, out, self.cancel)?;
+                    for logits in out.chunks_exact_mut(head.rows()) {
+                        self.by_token(logits, &mut scratch.logits_by_row)?;
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// Brings logits from the order of the head's rows to that of tokens.
+    fn by_token(&self, logits: &mut [f32], by_row: &mut Vec<f32>) -> Result<()> {
+        let Some(order) = &self.model.weights.token_rows else {
+            return Ok(());
+        };
+        by_row.clear();
+        by_row.extend_from_slice(logits);
+        self.for_each_chunk(logits, ELEMENTS_PER_ITEM, |item, logits| {
+            let rows = order.rows().get(item * ELEMENTS_PER_ITEM..);
+            for (logit, &row) in logits.iter_mut().zip(rows.unwrap_or_default()) {
+                *logit = by_row.get(row as usize).copied().unwrap_or(f32::NAN);
+            }
+            Ok(())
+        })
     }
 
     /// Matrix products that share their input, which is quantized once, as one job for the threads.

@@ -32,6 +32,10 @@ pub struct Scratch {
     pub(crate) sin: Vec<f32>,
     /// 8-bit copy of the input of a matrix product.
     pub(crate) quantized: QuantizedActivations,
+    /// Rows of the head that belong to the tokens of a request.
+    pub(crate) head_rows: Vec<u32>,
+    /// Logits of one request in the order of the head's rows, where that is not the order of tokens.
+    pub(crate) logits_by_row: Vec<f32>,
     /// Logits, one run for each request.
     pub(crate) logits: Vec<f32>,
     /// End of each request's run in `logits`.
@@ -77,7 +81,8 @@ impl Scratch {
         let row = floats
             .saturating_mul(4)
             .saturating_add(widest.saturating_mul(2));
-        let logits = (hparams.vocabulary as u64).saturating_mul(4);
+        // As they are computed, and by token.
+        let logits = (hparams.vocabulary as u64).saturating_mul(8);
         row.saturating_mul(rows as u64).saturating_add(logits)
     }
 
@@ -95,6 +100,7 @@ impl Scratch {
             &self.up,
             &self.cos,
             &self.sin,
+            &self.logits_by_row,
             &self.logits,
         ];
         let floats: usize = buffers.iter().map(|buffer| buffer.capacity()).sum();

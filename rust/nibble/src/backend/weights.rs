@@ -1,9 +1,11 @@
 //! The tensors of a model, checked against its sizes. Nothing is copied but the norms.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use nibble_kernels::{Format, Layout, Matrix, STRIP_ROWS};
 
+use crate::gguf::token_rows::TokenRows;
 use crate::gguf::{Gguf, SharedBytes, Tensor};
 use crate::hparams::{Architecture, Hparams};
 use crate::{Error, Result};
@@ -55,9 +57,24 @@ pub(crate) struct Weights {
     pub(crate) output_norm: Vec<f32>,
     /// The language-model head; the embedding where the model ties the two.
     pub(crate) head: Weight,
+    /// Which row of embedding and head belongs to which token; `None` where each token has its own number.
+    pub(crate) token_rows: Option<Arc<TokenRows>>,
 }
 
 impl Weights {
+    /// The row of embedding and head that belongs to `token`.
+    pub(crate) fn row_of(&self, token: u32) -> u32 {
+        match &self.token_rows {
+            // A token that is not there has no row either, which the product says.
+            Some(order) => order
+                .rows()
+                .get(token as usize)
+                .copied()
+                .unwrap_or(u32::MAX),
+            None => token,
+        }
+    }
+
     pub(crate) fn load(gguf: &Gguf, hparams: &Hparams) -> Result<Weights> {
         let Hparams {
             hidden,
@@ -122,6 +139,9 @@ impl Weights {
             layers,
             output_norm,
             head,
+            token_rows: gguf
+                .prepared_source()
+                .map(|source| source.token_rows.clone()),
         })
     }
 }

@@ -6,11 +6,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use nibble_kernels::{Layout, can_interleave};
 
 use super::parse::{Contents, DirectoryEntry, Header, read_header};
 use super::tensor::TensorInfo;
+use super::token_rows::{TOKEN_TENSORS, TokenRows};
 use super::value::{Value, ValueType};
 use crate::{Error, Result};
 
@@ -18,8 +20,11 @@ use crate::{Error, Result};
 pub(crate) const ARCHITECTURE_PREFIX: &str = "nibble.";
 /// How rows are interleaved; see [`nibble_kernels::interleave()`].
 pub(crate) const LAYOUT_KEY: &str = "nibble.layout";
-/// The only layout so far: strips of sixteen rows, in units of four bytes.
-pub(crate) const LAYOUT: &str = "strips-16x4";
+/// The only layout so far: strips of sixteen rows, in units of four bytes, and the rows of tokens in the order of
+/// [`TOKENS_KEY`].
+pub(crate) const LAYOUT: &str = "strips-16x4-sorted";
+/// The token of each row of embedding and head.
+pub(crate) const TOKENS_KEY: &str = "nibble.tokens";
 /// Names of the interleaved tensors.
 pub(crate) const INTERLEAVED_KEY: &str = "nibble.interleaved";
 /// Header, metadata and directory of the source.
@@ -39,6 +44,8 @@ pub struct PreparedSource {
     pub sha256: String,
     /// Where each tensor began in it, in the order of its directory.
     pub(crate) offsets: Vec<u64>,
+    /// The order of the rows of tokens.
+    pub(crate) token_rows: Arc<TokenRows>,
 }
 
 /// The model in the container, or the contents as they are if they are no container.
@@ -53,6 +60,8 @@ pub(super) fn unwrap(outer: Contents) -> Result<Contents> {
             found: layout.to_owned(),
         });
     }
+    let token_rows = TokenRows::new(outer.metadata.u32s(TOKENS_KEY)?)
+        .ok_or_else(|| outer.metadata.invalid(TOKENS_KEY, "every token once"))?;
     let architecture = outer.metadata.string("general.architecture")?;
     let Some(architecture) = architecture.strip_prefix(ARCHITECTURE_PREFIX) else {
         let expected = format!("a name that begins with {ARCHITECTURE_PREFIX:?}");
@@ -96,6 +105,12 @@ pub(super) fn unwrap(outer: Contents) -> Result<Contents> {
             )
         })
         .collect::<Result<_>>()?;
+    let of_tokens = |tensor: &&TensorInfo| TOKEN_TENSORS.contains(&tensor.name.as_str());
+    let fits = |tensor: &TensorInfo| matches!(tensor.shape.as_slice(), [_, rows] if *rows == token_rows.tokens().len());
+    if !tensors.iter().filter(of_tokens).all(fits) {
+        let expected = "a token for each row of the embedding and the head";
+        return Err(outer.metadata.invalid(TOKENS_KEY, expected));
+    }
     Ok(Contents {
         version: header.version,
         alignment: header.alignment,
@@ -106,6 +121,7 @@ pub(super) fn unwrap(outer: Contents) -> Result<Contents> {
             length,
             sha256,
             offsets,
+            token_rows: Arc::new(token_rows),
         }),
         mapping: outer.mapping,
     })

@@ -49,6 +49,7 @@ mod metadata;
 mod parse;
 mod split;
 mod tensor;
+pub(crate) mod token_rows;
 mod value;
 mod writer;
 

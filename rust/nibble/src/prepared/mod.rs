@@ -3,7 +3,8 @@
 //! The kernels are fastest when sixteen rows of a matrix are interleaved ([`nibble_kernels::interleave()`]). Doing that in
 //! memory would cost a second, dirty copy of the weights, so [`Preparation`] writes it to a file, `model.nibble.gguf`
 //! beside `model.gguf`, which [`Model::open`](crate::Model::open) then finds. It is about as large as the source, and
-//! [`Restoration`] gives the source back byte for byte, so that the source need not be kept.
+//! [`Restoration`] gives the source back byte for byte, so that the source need not be kept. The rows of embedding and
+//! head are sorted by the bytes of their tokens, so that the tokens that may follow what was typed are whole strips.
 //!
 //! The container is described in [`crate::gguf`]; the one layout there is serves every CPU.
 //!
@@ -117,6 +118,14 @@ fn part(tensor: &Tensor, place: Place) -> (Range<usize>, Place) {
         false => (number, end),
     };
     (start..end, next)
+}
+
+/// What `of_rows` has for the rows that lie in `part`.
+fn rows_of<'a>(part: &Range<usize>, row_bytes: usize, of_rows: &'a [u32]) -> &'a [u32] {
+    let row = |byte: usize| byte.checked_div(row_bytes).unwrap_or_default();
+    of_rows
+        .get(row(part.start)..row(part.end))
+        .unwrap_or_default()
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

@@ -8,12 +8,15 @@ use nibble_kernels::{Layout, STRIP_ROWS, can_interleave, interleave};
 use sha2::{Digest, Sha256};
 
 use super::partial_file::{PartialFile, check_disk};
-use super::{Place, Progress, STEP_BYTES, hexadecimal, part, row_bytes, tensors_of};
+use super::{Place, Progress, STEP_BYTES, hexadecimal, part, row_bytes, rows_of, tensors_of};
 use crate::gguf::container::{
     ARCHITECTURE_PREFIX, HEADER_KEY, INTERLEAVED_KEY, LAYOUT, LAYOUT_KEY, LENGTH_KEY, SHA256_KEY,
+    TOKENS_KEY,
 };
+use crate::gguf::token_rows::{TOKEN_TENSORS, TokenRows};
 use crate::gguf::{Gguf, Tensor, TensorWriter, Writer};
 use crate::hparams::{Architecture, Hparams};
+use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
 
 /// Largest page that is in use; tensors begin on one, so that the system can keep and drop them apart.
@@ -44,8 +47,11 @@ enum Stage {
 struct Writing {
     out: TensorWriter<PartialFile>,
     tensors: Vec<Tensor>,
+    token_rows: TokenRows,
     place: Place,
-    buffer: Vec<u8>,
+    /// Rows in another order than the source's.
+    reordered: Vec<u8>,
+    interleaved: Vec<u8>,
 }
 
 impl Preparation {
@@ -71,6 +77,7 @@ impl Preparation {
         }
         // What this engine cannot run fails now and not after minutes.
         Hparams::from_gguf(&source)?;
+        Tokenizer::from_gguf(&source)?;
         let tensors = tensors_of(&source)?;
         check_gaps(&source, &tensors)?;
         let padding = (tensors.len() as u64 + 2) * u64::from(PAGE);
@@ -134,6 +141,13 @@ fn begin(source: &Gguf, destination: &Path, sha256: &str) -> Result<Writing> {
             tensor.layout = Layout::Strips;
         }
     }
+    let tokenizer = Tokenizer::from_gguf(source)?;
+    let token_rows =
+        TokenRows::sorted(&tokenizer, hparams.vocabulary).ok_or_else(|| Error::Unsupported {
+            file: source.file().to_path_buf(),
+            what: "preparation of a vocabulary",
+            found: format!("{} tokens", hparams.vocabulary),
+        })?;
     let mut header = Writer::new(destination);
     header.alignment(PAGE)?;
     let architecture = source.metadata().string("general.architecture")?;
@@ -151,6 +165,7 @@ fn begin(source: &Gguf, destination: &Path, sha256: &str) -> Result<Writing> {
         .map(|tensor| tensor.name.as_str())
         .collect();
     header.strings(INTERLEAVED_KEY, &interleaved)?;
+    header.u32s(TOKENS_KEY, token_rows.tokens())?;
     header.u64(LENGTH_KEY, source.size_bytes())?;
     header.string(SHA256_KEY, sha256)?;
     header.bytes(HEADER_KEY, source.header())?;
@@ -161,8 +176,10 @@ fn begin(source: &Gguf, destination: &Path, sha256: &str) -> Result<Writing> {
     Ok(Writing {
         out,
         tensors,
+        token_rows,
         place: (0, 0),
-        buffer: Vec::new(),
+        reordered: Vec::new(),
+        interleaved: Vec::new(),
     })
 }
 
@@ -173,17 +190,25 @@ impl Writing {
             return Ok(0);
         };
         let (part, next) = part(tensor, self.place);
-        let bytes = tensor.bytes.get(part).unwrap_or_default();
-        match tensor.layout {
-            Layout::Rows => self.out.write(&tensor.name, bytes)?,
-            Layout::Strips => {
-                self.buffer.resize(bytes.len(), 0);
-                interleave(tensor.format, row_bytes(tensor), bytes, &mut self.buffer)?;
-                self.out.write(&tensor.name, &self.buffer)?;
+        let row_bytes = row_bytes(tensor);
+        let mut bytes = tensor.bytes.get(part.clone()).unwrap_or_default();
+        if TOKEN_TENSORS.contains(&tensor.name.as_str()) {
+            self.reordered.clear();
+            for &token in rows_of(&part, row_bytes, self.token_rows.tokens()) {
+                let start = token as usize * row_bytes;
+                let row = tensor.bytes.get(start..start + row_bytes);
+                self.reordered.extend_from_slice(row.unwrap_or_default());
             }
+            bytes = &self.reordered;
         }
+        if tensor.layout == Layout::Strips {
+            self.interleaved.resize(bytes.len(), 0);
+            interleave(tensor.format, row_bytes, bytes, &mut self.interleaved)?;
+            bytes = &self.interleaved;
+        }
+        self.out.write(&tensor.name, bytes)?;
         self.place = next;
-        Ok(bytes.len())
+        Ok(part.len())
     }
 }
 

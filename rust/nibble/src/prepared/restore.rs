@@ -2,12 +2,14 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
-use nibble_kernels::{Layout, deinterleave};
+use nibble_kernels::{Layout, Matrix, deinterleave};
 use sha2::{Digest, Sha256};
 
 use super::partial_file::{PartialFile, check_disk};
-use super::{Place, Progress, hexadecimal, part, row_bytes, tensors_of};
+use super::{Place, Progress, hexadecimal, part, row_bytes, rows_of, tensors_of};
+use crate::gguf::token_rows::{TOKEN_TENSORS, TokenRows};
 use crate::gguf::{Gguf, Tensor};
 use crate::{Error, Result};
 
@@ -17,6 +19,7 @@ pub struct Restoration {
     prepared: Gguf,
     /// In the order of their places in the source, which come first.
     tensors: Vec<(u64, Tensor)>,
+    token_rows: Arc<TokenRows>,
     length: u64,
     sha256: String,
     /// `None` once it is published.
@@ -48,6 +51,7 @@ impl Restoration {
         Ok(Restoration {
             prepared,
             tensors,
+            token_rows: source.token_rows,
             length: source.length,
             sha256: source.sha256,
             out: Some(PartialFile::create(destination)?),
@@ -78,17 +82,34 @@ impl Restoration {
         };
         self.pad(offset)?;
         let (part, next) = part(&tensor, self.place);
-        let bytes = tensor.bytes.get(part).unwrap_or_default();
+        let bytes = tensor.bytes.get(part.clone()).unwrap_or_default();
+        let mut buffer = std::mem::take(&mut self.buffer);
         match tensor.layout {
+            _ if TOKEN_TENSORS.contains(&tensor.name.as_str()) => {
+                buffer.clear();
+                let (rows, columns) = (tensor.rows(), tensor.columns());
+                let matrix = Matrix::with_layout(
+                    tensor.layout,
+                    tensor.format,
+                    rows,
+                    columns,
+                    &tensor.bytes,
+                )?;
+                let mut blocks = Vec::new();
+                for &row in rows_of(&part, row_bytes(&tensor), self.token_rows.rows()) {
+                    let row = matrix.row(row as usize, &mut blocks);
+                    buffer.extend_from_slice(row.unwrap_or_default());
+                }
+                self.write(&buffer)?;
+            }
             Layout::Rows => self.write(bytes)?,
             Layout::Strips => {
-                let mut buffer = std::mem::take(&mut self.buffer);
                 buffer.resize(bytes.len(), 0);
                 deinterleave(tensor.format, row_bytes(&tensor), bytes, &mut buffer)?;
                 self.write(&buffer)?;
-                self.buffer = buffer;
             }
         }
+        self.buffer = buffer;
         self.place = next;
         Ok(Some(self.progress()))
     }
