@@ -200,6 +200,136 @@ pub fn attend<'a>(
     blocks: impl Iterator<Item = (KvRows<'a>, KvRows<'a>)>,
     out: &mut [f32],
 ) -> Result<(), KernelError> {
+    let mut softmax = PartialSoftmax::default();
+    attend_part(kernels, queries, head_dim, scale, blocks, out, &mut softmax)?;
+    softmax.finish(head_dim, out);
+    Ok(())
+}
+
+/// What attention over some of the positions keeps of the softmax, for each query head of a group, so that it can be
+/// [joined](PartialSoftmax::join) with that over others (Dao et al., "Flash-Decoding", 2023).
+#[derive(Debug, Clone)]
+pub struct PartialSoftmax {
+    /// The largest score yet.
+    largest: [f32; MAX_GROUP],
+    /// `Σ exp(score - largest)`
+    totals: [f32; MAX_GROUP],
+}
+
+impl Default for PartialSoftmax {
+    /// Of no positions.
+    fn default() -> PartialSoftmax {
+        PartialSoftmax {
+            largest: [f32::NEG_INFINITY; MAX_GROUP],
+            totals: [0.0; MAX_GROUP],
+        }
+    }
+}
+
+impl PartialSoftmax {
+    /// Adds attention over other positions, `other_out` with `other`, to `out`, both `[group, head_dim]`.
+    pub fn join(
+        &mut self,
+        head_dim: usize,
+        out: &mut [f32],
+        other: &PartialSoftmax,
+        other_out: &[f32],
+    ) {
+        let states = self.largest.iter_mut().zip(&mut self.totals);
+        let others = other.largest.iter().zip(&other.totals);
+        let rows = out
+            .chunks_exact_mut(head_dim)
+            .zip(other_out.chunks_exact(head_dim));
+        for (((largest, total), (other_largest, other_total)), (out, other_out)) in
+            states.zip(others).zip(rows)
+        {
+            if *other_total == 0.0 {
+                continue;
+            }
+            let both = largest.max(*other_largest);
+            let (shrink, other_shrink) = (exp(*largest - both), exp(*other_largest - both));
+            *total = *total * shrink + other_total * other_shrink;
+            for (out, other) in out.iter_mut().zip(other_out) {
+                *out = *out * shrink + other * other_shrink;
+            }
+            *largest = both;
+        }
+    }
+
+    /// Divides `out`, `[group, head_dim]`, by the sums: the end of attention over all positions.
+    pub fn finish(&self, head_dim: usize, out: &mut [f32]) {
+        for (out, total) in out.chunks_exact_mut(head_dim).zip(&self.totals) {
+            if *total != 0.0 {
+                for out in out {
+                    *out /= total;
+                }
+            }
+        }
+    }
+}
+
+/// [`attend`] over some of the positions, without the division at the end: `out[g] = Σ_p exp(score - largest) *
+/// values[p]`, and in `softmax`, whatever it held, what is needed to join that with the rest.
+///
+/// # Errors
+/// As [`attend`].
+pub fn attend_part<'a>(
+    kernels: &Kernels,
+    queries: &[f32],
+    head_dim: usize,
+    scale: f32,
+    blocks: impl Iterator<Item = (KvRows<'a>, KvRows<'a>)>,
+    out: &mut [f32],
+    softmax: &mut PartialSoftmax,
+) -> Result<(), KernelError> {
+    let group = check_heads(queries, head_dim)?;
+    KernelError::check("attention output", queries.len(), out.len())?;
+
+    out.fill(0.0);
+    *softmax = PartialSoftmax::default();
+    let mut scores = [0.0_f32; MAX_GROUP * TILE];
+
+    for (keys, values) in blocks {
+        let positions = keys.positions(head_dim)?;
+        KernelError::check(
+            "positions of the values",
+            positions,
+            values.positions(head_dim)?,
+        )?;
+        for first in (0..positions).step_by(TILE) {
+            let count = TILE.min(positions - first);
+            let scores = scores.get_mut(..group * count).unwrap_or_default();
+            let tile = keys.slice(first, count, head_dim);
+            tile.scores(kernels, queries, count, head_dim, scores);
+
+            let states = softmax.largest.iter_mut().zip(&mut softmax.totals);
+            let rows = scores
+                .chunks_exact_mut(count)
+                .zip(out.chunks_exact_mut(head_dim));
+            for ((scores, out), (largest, total)) in rows.zip(states) {
+                for score in &mut *scores {
+                    *score *= scale;
+                }
+                let tile_largest = maximum(scores);
+                if tile_largest > *largest {
+                    let shrink = exp(*largest - tile_largest);
+                    *total *= shrink;
+                    for out in out {
+                        *out *= shrink;
+                    }
+                    *largest = tile_largest;
+                }
+                *total += kernels.exp_shifted(scores, *largest);
+            }
+            let tile = values.slice(first, count, head_dim);
+            tile.mix(kernels, scores, count, head_dim, out);
+        }
+    }
+    Ok(())
+}
+
+/// The number of query heads.
+fn check_heads(queries: &[f32], head_dim: usize) -> Result<usize, KernelError> {
     if head_dim == 0 || head_dim > MAX_HEAD_DIM {
         let expected = head_dim.clamp(1, MAX_HEAD_DIM);
         return Err(KernelError::Shape {
@@ -224,58 +354,7 @@ pub fn attend<'a>(
             found: group,
         });
     }
-    KernelError::check("attention output", queries.len(), out.len())?;
-
-    out.fill(0.0);
-    // Per query head: the largest score yet, and Σ exp(score - largest).
-    let mut largest = [f32::NEG_INFINITY; MAX_GROUP];
-    let mut totals = [0.0_f32; MAX_GROUP];
-    let mut scores = [0.0_f32; MAX_GROUP * TILE];
-
-    for (keys, values) in blocks {
-        let positions = keys.positions(head_dim)?;
-        KernelError::check(
-            "positions of the values",
-            positions,
-            values.positions(head_dim)?,
-        )?;
-        for first in (0..positions).step_by(TILE) {
-            let count = TILE.min(positions - first);
-            let scores = scores.get_mut(..group * count).unwrap_or_default();
-            let tile = keys.slice(first, count, head_dim);
-            tile.scores(kernels, queries, count, head_dim, scores);
-
-            let states = largest.iter_mut().zip(&mut totals);
-            let rows = scores
-                .chunks_exact_mut(count)
-                .zip(out.chunks_exact_mut(head_dim));
-            for ((scores, out), (largest, total)) in rows.zip(states) {
-                for score in &mut *scores {
-                    *score *= scale;
-                }
-                let tile_largest = maximum(scores);
-                if tile_largest > *largest {
-                    let shrink = exp(*largest - tile_largest);
-                    *total *= shrink;
-                    for out in out {
-                        *out *= shrink;
-                    }
-                    *largest = tile_largest;
-                }
-                *total += kernels.exp_shifted(scores, *largest);
-            }
-            let tile = values.slice(first, count, head_dim);
-            tile.mix(kernels, scores, count, head_dim, out);
-        }
-    }
-    for (out, total) in out.chunks_exact_mut(head_dim).zip(&totals) {
-        if *total != 0.0 {
-            for out in out {
-                *out /= total;
-            }
-        }
-    }
-    Ok(())
+    Ok(group)
 }
 
 const _: () = {

@@ -28,7 +28,9 @@ mod scalar;
 mod tile;
 
 pub use activations::{Activations, QuantizedActivations};
-pub use attention::{KvFormat, KvRows, MAX_GROUP, MAX_HEAD_DIM, attend};
+pub use attention::{
+    KvFormat, KvRows, MAX_GROUP, MAX_HEAD_DIM, PartialSoftmax, attend, attend_part,
+};
 pub use cpu::{Cpu, Product};
 pub use dequantize::dequantize;
 pub use error::KernelError;

@@ -11,7 +11,9 @@ mod common;
 use common::Random;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use nibble_kernels::{Format, Kernels, KvFormat, KvRows, attend, dequantize, quantize};
+use nibble_kernels::{
+    Format, Kernels, KvFormat, KvRows, PartialSoftmax, attend, attend_part, dequantize, quantize,
+};
 use proptest::prelude::*;
 
 /// Keys or values as a cache holds them.
@@ -106,20 +108,34 @@ proptest! {
         let scale = steepness / (dim as f32).sqrt();
         for kernels in Kernels::supported() {
             let mut first = 0;
-            let runs = blocks.iter().map(|positions| {
+            let runs: Vec<_> = blocks.iter().map(|positions| {
                 let run = (keys.rows(first, positions * dim), values.rows(first, positions * dim));
                 first += positions * dim;
                 run
-            });
+            }).collect();
             let mut out = vec![f32::NAN; group * dim];
-            attend(&kernels, &queries, dim, scale, runs, &mut out).unwrap();
-            for (query, out) in queries.chunks(dim).zip(out.chunks(dim)) {
+            attend(&kernels, &queries, dim, scale, runs.iter().copied(), &mut out).unwrap();
+
+            // Each run by itself, and then all together.
+            let mut joined = vec![0.0; group * dim];
+            let mut softmax = PartialSoftmax::default();
+            for run in runs {
+                let (mut part, mut of_part) = (vec![f32::NAN; group * dim], softmax.clone());
+                let run = std::iter::once(run);
+                attend_part(&kernels, &queries, dim, scale, run, &mut part, &mut of_part).unwrap();
+                softmax.join(dim, &mut joined, &of_part, &part);
+            }
+            softmax.finish(dim, &mut joined);
+
+            for (head, query) in queries.chunks(dim).enumerate() {
                 let expected = expected(query, &keys.values(), &values.values(), scale);
-                for (found, expected) in out.iter().zip(expected) {
-                    prop_assert!(
-                        (f64::from(*found) - expected).abs() < 2e-5,
-                        "{kernels:?} {format:?}: {found} for {expected}"
-                    );
+                for out in [&out, &joined] {
+                    for (found, expected) in out[head * dim..].iter().zip(&expected) {
+                        prop_assert!(
+                            (f64::from(*found) - expected).abs() < 2e-5,
+                            "{kernels:?} {format:?}: {found} for {expected}"
+                        );
+                    }
                 }
             }
         }

@@ -3,6 +3,7 @@
 //! It grows in blocks of [`BLOCK`] positions up to its capacity, so a session with a large context costs
 //! memory only for what it holds. Blocks are shared between forks until one of them writes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use half::f16;
@@ -190,20 +191,22 @@ impl KvCache {
         self.len += positions;
     }
 
-    /// Keys and values of one KV head at positions `0..len` of `layer`, block by block.
+    /// Keys and values of one KV head at `positions` of `layer`, block by block. They begin with a whole block.
     pub(crate) fn rows(
         &self,
         layer: usize,
         kv_head: usize,
-        len: usize,
+        positions: Range<usize>,
     ) -> impl Iterator<Item = (KvRows<'_>, KvRows<'_>)> {
+        debug_assert!(positions.start.is_multiple_of(BLOCK));
         let first_row = (layer * self.kv_heads + kv_head) * BLOCK;
         self.blocks
             .iter()
-            .take(len.div_ceil(BLOCK))
             .enumerate()
+            .take(positions.end.div_ceil(BLOCK))
+            .skip(positions.start / BLOCK)
             .map(move |(index, block)| {
-                let rows = (len - index * BLOCK).min(BLOCK);
+                let rows = (positions.end - index * BLOCK).min(BLOCK);
                 (
                     block.keys.rows(first_row, rows, self.row_bytes),
                     block.values.rows(first_row, rows, self.row_bytes),

@@ -627,3 +627,29 @@ fn prompt_lookup_computes_a_text_anew_no_earlier_than_without() {
     assert_eq!(stats.prefilled_tokens, plain.prefilled_tokens);
     assert_eq!(plain.prefilled_tokens, 250 + 257, "it crosses the border");
 }
+
+/// With many threads, each takes some of the positions that one token sees.
+#[test]
+fn threads_do_not_change_a_result() {
+    let text: Vec<u32> = (0..300).map(|i| i * 7 % VOCABULARY).collect();
+    let logits = |threads| {
+        let model_options = ModelOptions {
+            threads,
+            ..Default::default()
+        };
+        let path = fixture("phi3-tiny/model-q4_k_m.gguf");
+        let model = Arc::new(Model::open(path, &model_options).unwrap());
+        let options = options(KvFormat::F16, Precision::Q16);
+        let mut session = Session::new(model, options).unwrap();
+        let mut logits = Vec::new();
+        for end in [1, 63, 64, 65, 66, 200, 201, 299, 300] {
+            prefill(&mut session, &text[..end]);
+            logits.extend_from_slice(session.logits().unwrap());
+        }
+        logits
+    };
+    let one = logits(1);
+    for threads in [2, 3, 8] {
+        assert!(logits(threads) == one, "{threads} threads");
+    }
+}

@@ -4,9 +4,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use nibble_kernels::{
-    Activations, Cpu, Format, KernelError, Product, QuantizedActivations, attend, dequantize, ops,
+    Activations, Cpu, Format, KernelError, Product, QuantizedActivations, dequantize, ops,
 };
 
+use crate::backend::attention::{Heads, Part, attend_whole, join, plan};
 use crate::backend::weights::{Layer, Weight, Weights};
 use crate::backend::{HeadRows, Precision, Scratch, SequenceInput};
 use crate::gguf::Gguf;
@@ -253,7 +254,13 @@ impl Pass<'_> {
             }
         }
 
-        self.attend(index, batch, &scratch.queries, &mut scratch.attention)?;
+        self.attend(
+            index,
+            batch,
+            &scratch.queries,
+            &mut scratch.attention_parts,
+            &mut scratch.attention,
+        )?;
         self.linear(
             &scratch.attention,
             &mut scratch.quantized,
@@ -263,37 +270,58 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Causal attention, one work item for each row and KV head: `softmax(q k^T / sqrt(d)) v`.
+    /// Causal attention: `softmax(q k^T / sqrt(d)) v` for each row and KV head. A work item is one of them, or, where there
+    /// are few, some of the positions that it sees.
     fn attend(
         &self,
         layer: usize,
         batch: &[SequenceInput<'_>],
         queries: &[f32],
+        parts: &mut Vec<Part>,
         out: &mut [f32],
     ) -> Result<()> {
         let hparams = &self.model.hparams;
-        let group_width = hparams.group() * hparams.head_dim;
-        let scale = 1.0 / (hparams.head_dim as f32).sqrt();
+        let (kv_heads, head_dim) = (hparams.kv_heads, hparams.head_dim);
+        let group_width = hparams.group() * head_dim;
+        let heads = Heads {
+            layer,
+            kv_heads,
+            head_dim,
+            scale: 1.0 / (head_dim as f32).sqrt(),
+        };
+        let kernels = self.model.cpu.kernels();
         let caches: Vec<_> = batch.iter().map(|sequence| &*sequence.cache).collect();
-        self.for_each_chunk(out, group_width, |item, out| {
-            let (row, kv_head) = (item / hparams.kv_heads, item % hparams.kv_heads);
-            let queries = queries.chunks_exact(group_width).nth(item);
-            let (Some(row), Some(queries)) = (self.rows.get(row), queries) else {
-                return Ok(());
-            };
-            let Some(cache) = caches.get(row.sequence) else {
-                return Ok(());
-            };
-            let blocks = cache.rows(layer, kv_head, row.position + 1);
-            attend(
-                self.model.cpu.kernels(),
-                queries,
-                hparams.head_dim,
-                scale,
-                blocks,
-                out,
-            )
-        })
+        let row_of = |item: usize| {
+            let row = self.rows.get(item / kv_heads)?;
+            let queries = queries.chunks_exact(group_width).nth(item)?;
+            Some((row, *caches.get(row.sequence)?, queries))
+        };
+
+        let items = self.rows.len() * kv_heads;
+        if items >= 2 * self.model.cpu.threads() {
+            return self.for_each_chunk(out, group_width, |item, out| match row_of(item) {
+                Some((row, cache, queries)) => {
+                    let seen = (cache, item % kv_heads, row.position + 1);
+                    attend_whole(kernels, heads, seen, queries, out)
+                }
+                None => Ok(()),
+            });
+        }
+        let lens = self.rows.iter().map(|row| row.position + 1);
+        plan(parts, lens, heads, group_width);
+        self.for_each_chunk(parts, 1, |_, parts| {
+            for part in parts {
+                if let Some((_, cache, queries)) = row_of(part.item()) {
+                    part.attend(kernels, heads, cache, queries)?;
+                }
+            }
+            Ok(())
+        })?;
+        let items = parts.chunk_by(|a, b| a.item() == b.item());
+        for (parts, out) in items.zip(out.chunks_exact_mut(group_width)) {
+            join(parts, head_dim, out);
+        }
+        Ok(())
     }
 
     /// `x += down(silu(gate(norm(x))) * up(norm(x)))`
@@ -465,11 +493,11 @@ impl Pass<'_> {
     }
 
     /// Runs `work` on chunks of `out` on all threads; the first error wins.
-    fn for_each_chunk(
+    fn for_each_chunk<T: Send>(
         &self,
-        out: &mut [f32],
+        out: &mut [T],
         chunk: usize,
-        work: impl Fn(usize, &mut [f32]) -> Result<(), KernelError> + Sync,
+        work: impl Fn(usize, &mut [T]) -> Result<(), KernelError> + Sync,
     ) -> Result<()> {
         let failure = OnceLock::new();
         self.model

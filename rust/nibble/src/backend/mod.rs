@@ -10,6 +10,7 @@
 //!
 //! [`forward`]: cpu::CpuBackend::forward
 
+pub(crate) mod attention;
 pub mod cpu;
 pub(crate) mod scratch;
 pub(crate) mod weights;

@@ -3,6 +3,7 @@
 use nibble_kernels::QuantizedActivations;
 
 use crate::backend::HeadRows;
+use crate::backend::attention::Part;
 use crate::hparams::Hparams;
 use crate::{Error, Result};
 
@@ -22,6 +23,8 @@ pub struct Scratch {
     pub(crate) values: Vec<f32>,
     /// Attention's output, `[rows, heads, head_dim]`.
     pub(crate) attention: Vec<f32>,
+    /// Parts of the attention of few tokens, which are added up to `attention`.
+    pub(crate) attention_parts: Vec<Part>,
     /// Gate of the feed-forward network, `[rows, ffn]`.
     pub(crate) gate: Vec<f32>,
     /// Up projection, then its product with the gate's SiLU, `[rows, ffn]`.
