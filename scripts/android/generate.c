@@ -106,6 +106,7 @@ static RustBuffer generation_options(uint32_t tokens) {
     put(0, 4);    /* stop */
     put(1, 1);    /* stop at end of text */
     put(0, 1);    /* parse special tokens */
+    put(0, 4);    /* prompt lookup */
     return taken();
 }
 

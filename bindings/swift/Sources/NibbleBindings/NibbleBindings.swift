@@ -4968,6 +4968,11 @@ public struct GenerationOptions: Equatable, Hashable {
      * it off where the prompt holds what users typed.
      */
     public var parseSpecialTokens: Bool
+    /**
+     * Tokens that are guessed ahead at most where the text repeats itself, up to 31; 0 for none. The text is the same
+     * as without, and comes faster where guesses are right.
+     */
+    public var promptLookup: UInt32
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -5005,7 +5010,11 @@ public struct GenerationOptions: Equatable, Hashable {
         /**
          * Whether the names of special tokens in the prompt, such as `<|im_end|>`, are read as those tokens. Leave
          * it off where the prompt holds what users typed.
-         */parseSpecialTokens: Bool = false) {
+         */parseSpecialTokens: Bool = false, 
+        /**
+         * Tokens that are guessed ahead at most where the text repeats itself, up to 31; 0 for none. The text is the same
+         * as without, and comes faster where guesses are right.
+         */promptLookup: UInt32 = UInt32(0)) {
         self.maxTokens = maxTokens
         self.temperature = temperature
         self.topK = topK
@@ -5017,6 +5026,7 @@ public struct GenerationOptions: Equatable, Hashable {
         self.stop = stop
         self.stopAtEndOfText = stopAtEndOfText
         self.parseSpecialTokens = parseSpecialTokens
+        self.promptLookup = promptLookup
     }
 
     
@@ -5045,7 +5055,8 @@ public struct FfiConverterTypeGenerationOptions: FfiConverterRustBuffer {
                 seed: FfiConverterUInt64.read(from: &buf), 
                 stop: FfiConverterSequenceString.read(from: &buf), 
                 stopAtEndOfText: FfiConverterBool.read(from: &buf), 
-                parseSpecialTokens: FfiConverterBool.read(from: &buf)
+                parseSpecialTokens: FfiConverterBool.read(from: &buf), 
+                promptLookup: FfiConverterUInt32.read(from: &buf)
         )
     }
 
@@ -5061,6 +5072,7 @@ public struct FfiConverterTypeGenerationOptions: FfiConverterRustBuffer {
         FfiConverterSequenceString.write(value.stop, into: &buf)
         FfiConverterBool.write(value.stopAtEndOfText, into: &buf)
         FfiConverterBool.write(value.parseSpecialTokens, into: &buf)
+        FfiConverterUInt32.write(value.promptLookup, into: &buf)
     }
 }
 

@@ -62,6 +62,22 @@ final class GenerationTests: XCTestCase {
         XCTAssertEqual(stopped.text, greedy.text.components(separatedBy: word).first)
     }
 
+    func testGuessesChangeNothing() async throws {
+        let model = try await Model(contentsOf: Places.smolLM2)
+        let prompt = "Flour 500 g, butter 250 g. Flour 500 g,"
+        for temperature in [0, 0.8] as [Float] {
+            var options = GenerationOptions(maxTokens: 24, temperature: temperature, seed: 3)
+            let plain = try await model.makeSession().generate(prompt, options: options).collect()
+            options.promptLookup = 7
+            let guessed = try await model.makeSession().generate(prompt, options: options).collect()
+            XCTAssertEqual(guessed, plain)
+        }
+        do {
+            _ = try await model.makeSession().generate(prompt, options: GenerationOptions(promptLookup: 32)).collect()
+            XCTFail("so many cannot be guessed")
+        } catch NibbleError.invalidArgument {}
+    }
+
     func testWhatATextSharesWithTheOneBeforeIsNotComputedAgain() async throws {
         let model = try await Model(contentsOf: Places.phi3Tiny)
         let session = try model.makeSession()

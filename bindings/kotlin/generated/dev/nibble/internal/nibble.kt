@@ -8655,6 +8655,12 @@ internal data class GenerationOptions (
      * it off where the prompt holds what users typed.
      */
     val `parseSpecialTokens`: kotlin.Boolean = false 
+    , 
+    /**
+     * Tokens that are guessed ahead at most where the text repeats itself, up to 31; 0 for none. The text is the same
+     * as without, and comes faster where guesses are right.
+     */
+    val `promptLookup`: kotlin.UInt = 0u 
     
 ){
     
@@ -8682,6 +8688,7 @@ internal object FfiConverterTypeGenerationOptions: FfiConverterRustBuffer<Genera
             FfiConverterSequenceString.read(buf),
             FfiConverterBoolean.read(buf),
             FfiConverterBoolean.read(buf),
+            FfiConverterUInt.read(buf),
         )
     }
 
@@ -8696,7 +8703,8 @@ internal object FfiConverterTypeGenerationOptions: FfiConverterRustBuffer<Genera
             FfiConverterULong.allocationSize(value.`seed`) +
             FfiConverterSequenceString.allocationSize(value.`stop`) +
             FfiConverterBoolean.allocationSize(value.`stopAtEndOfText`) +
-            FfiConverterBoolean.allocationSize(value.`parseSpecialTokens`)
+            FfiConverterBoolean.allocationSize(value.`parseSpecialTokens`) +
+            FfiConverterUInt.allocationSize(value.`promptLookup`)
     )
 
     override fun write(value: GenerationOptions, buf: ByteBuffer) {
@@ -8711,6 +8719,7 @@ internal object FfiConverterTypeGenerationOptions: FfiConverterRustBuffer<Genera
             FfiConverterSequenceString.write(value.`stop`, buf)
             FfiConverterBoolean.write(value.`stopAtEndOfText`, buf)
             FfiConverterBoolean.write(value.`parseSpecialTokens`, buf)
+            FfiConverterUInt.write(value.`promptLookup`, buf)
     }
 }
 

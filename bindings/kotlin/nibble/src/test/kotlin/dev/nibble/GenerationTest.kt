@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.TestInstance
 import java.util.concurrent.CancellationException
 import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
 import kotlin.test.assertIs
 import kotlin.test.assertNotEquals
 import kotlin.test.assertNull
@@ -88,6 +89,22 @@ class GenerationTest {
             val stopped = session.generate("The capital of France is", GenerationOptions(stop = listOf("answer"))).toList()
             assertEquals(StopReason.STOP_STRING, stopped.last().stopReason)
             assertTrue("answer" !in stopped.joinToString("") { it.text })
+        }
+    }
+
+    @Test
+    fun `guesses change nothing`() = runTest {
+        val prompt = "Flour 500 g, butter 250 g. Flour 500 g,"
+        for (temperature in listOf(0f, 0.8f)) {
+            val options = GenerationOptions(maxTokens = 24, temperature = temperature, seed = 3)
+            val plain = model.newSession().use { it.generate(prompt, options).text() }
+            val guessed = model.newSession().use { it.generate(prompt, options.copy(promptLookup = 7)).text() }
+            assertEquals(plain, guessed)
+        }
+        model.newSession().use { session ->
+            assertFailsWith<NibbleException.InvalidArgument> {
+                session.generate(prompt, GenerationOptions(promptLookup = 32)).toList()
+            }
         }
     }
 
