@@ -36,7 +36,7 @@ impl CancelHandle {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// The flag itself, for [`forward`](crate::backend::cpu::CpuBackend::forward).
+    /// The flag itself, for [`forward`](crate::backend::Backend::forward).
     pub fn flag(&self) -> &AtomicBool {
         &self.0
     }
