@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use nibble::backend::{BackendChoice, Device, Precision};
-use nibble::{KvFormat, Model, ModelOptions, Session, SessionOptions};
+use nibble::{Error, KvFormat, Model, ModelOptions, Session, SessionOptions};
 use nibble_kernels::Kernels;
 
 use crate::failure::Failure;
@@ -68,10 +68,11 @@ impl BackendArguments {
             (BackendName::Candle, device) => Ok(BackendChoice::Candle(device)),
             (BackendName::Cpu, Device::Cpu) => Ok(BackendChoice::Cpu),
             (BackendName::Auto, Device::Cpu) => Ok(BackendChoice::Auto),
-            (_, device) => Err(Failure::Input(format!(
-                "--device {} needs --backend candle",
-                device.name()
-            ))),
+            (_, device) => Err(Failure::Engine(Error::InvalidArgument {
+                argument: "device",
+                expected: "cpu, or another with --backend candle".to_owned(),
+                found: device.name().to_owned(),
+            })),
         }
     }
 }

@@ -121,7 +121,7 @@ pub(super) fn check_build(device: Device) -> Result<()> {
         false => Err(Error::Backend {
             backend: BackendKind::Candle.name(),
             reason: format!(
-                "this build does not have it (build with `cargo build --release --features {feature}`)"
+                "this build does not have it (build with `cargo build --release -p nibble-cli --features {feature}`)"
             ),
         }),
     }
