@@ -16,7 +16,7 @@ use crate::{Error, Result};
 
 /// Stops work from another thread. Clones share one flag; once set it stays set, so a handle belongs to one
 /// piece of work. The flag is an atomic that takes no lock and is polled between the work items of every
-/// matrix product.
+/// matrix product, on candle between layers.
 #[derive(Debug, Clone, Default)]
 pub struct CancelHandle(Arc<AtomicBool>);
 

@@ -435,7 +435,6 @@ fn assert_same_text(options: SessionOptions, rounding: f32) {
         .filter(|(_, (token, best))| token != best)
         .map(|(logits, (&token, &best))| logits[token as usize] - logits[best as usize])
         .collect();
-    println!("{} tokens differ, by {gaps:?}", gaps.len());
     assert!(gaps.iter().all(|gap| *gap <= rounding), "{gaps:?}");
 
     // Token by token it is the same text, up to the first that differs.

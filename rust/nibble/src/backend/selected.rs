@@ -329,3 +329,82 @@ fn log_probabilities(logits: &[f32]) -> Vec<f64> {
         .map(|&logit| f64::from(logit) - max - sum.ln())
         .collect()
 }
+
+#[cfg(feature = "candle")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Gguf, Hparams};
+
+    fn cpu() -> CpuBackend {
+        let gguf = Gguf::open(nibble_testkit::fixture("llama-tiny/model-q8_0.gguf")).unwrap();
+        let hparams = Hparams::from_gguf(&gguf).unwrap();
+        CpuBackend::new(gguf, hparams, Cpu::new(1)).unwrap()
+    }
+
+    fn logits(forward: impl FnOnce(&mut [SequenceInput<'_>], &mut Scratch)) -> Vec<f32> {
+        let mut cache = KvCache::new(cpu().hparams(), KvFormat::F32, 8).unwrap();
+        let mut scratch = Scratch::default();
+        let sequence = SequenceInput {
+            cache: &mut cache,
+            tokens: &[1, 2, 3],
+            heads: &[(2, HeadRows::All)],
+        };
+        forward(&mut [sequence], &mut scratch);
+        assert_eq!(cache.len(), 3);
+        scratch.logits(0).unwrap().to_vec()
+    }
+
+    #[test]
+    fn a_pass_that_fails_is_done_by_the_cpu_and_all_later_ones_too() {
+        let not_cancelled = AtomicBool::new(false);
+        let on_cpu = logits(|batch, scratch| {
+            cpu()
+                .forward(batch, Precision::F32, scratch, &not_cancelled)
+                .unwrap();
+        });
+        for is_probed in [false, true] {
+            let cpu = cpu();
+            // More dimensions to rotate than a head has: candle cannot cut them out.
+            let mut wrong = cpu.hparams().clone();
+            wrong.rope.dims = 2 * wrong.head_dim;
+            let candle = CandleBackend::load(
+                cpu.weights(),
+                &wrong,
+                candle::open_device(Device::Cpu).unwrap(),
+            );
+            let backend = Backend {
+                cpu,
+                candle: Mutex::new(Candle {
+                    backend: Some(Arc::new(candle.unwrap())),
+                    is_probed: [is_probed; 2],
+                    fallback: None,
+                }),
+                probe: vec![4, 5],
+            };
+            assert_eq!(backend.kind(), BackendKind::Candle);
+            for _ in 0..2 {
+                let found = logits(|batch, scratch| {
+                    backend
+                        .forward(batch, Precision::F32, scratch, &not_cancelled)
+                        .unwrap();
+                });
+                assert!(found == on_cpu, "the same bits");
+                assert_eq!(backend.kind(), BackendKind::Cpu);
+                let fallback = backend.fallback().unwrap();
+                assert_eq!(fallback.cause, FallbackCause::Failed);
+                assert!(fallback.reason.contains("narrow"), "{}", fallback.reason);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_diverges() {
+        let (p, q) = ([0.5_f32.ln(); 2], [0.25_f32.ln(), 0.75_f32.ln()]);
+        let expected = 0.5 * (0.5_f64 / 0.25).ln() + 0.5 * (0.5_f64 / 0.75).ln();
+        assert!((mean_kl_divergence(&p, &q, 2) - expected).abs() < 1e-6);
+        assert_eq!(mean_kl_divergence(&p, &p, 2), 0.0);
+        assert!(mean_kl_divergence(&p, &[f32::NAN, 0.0], 2).is_nan());
+        assert!(mean_kl_divergence(&[], &[], 2).is_nan());
+    }
+}

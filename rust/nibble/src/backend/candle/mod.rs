@@ -335,7 +335,6 @@ impl Pass<'_> {
         let (heads, pairs) = (width / head_dim, rope.dims / 2);
         let x = x.reshape((rows, heads, head_dim))?;
         let rotating = x.narrow(2, 0, rope.dims)?;
-        let rest = x.narrow(2, rope.dims, head_dim - rope.dims)?;
         let rotated = match rope.pairing {
             Pairing::HalfSplit => {
                 let (first, second) = self.turn(
@@ -353,9 +352,12 @@ impl Pass<'_> {
                 Tensor::stack(&[first, second], 3)?.reshape((rows, heads, rope.dims))?
             }
         };
-        match head_dim == rope.dims {
-            true => Ok(rotated),
-            false => Ok(Tensor::cat(&[rotated, rest], 2)?),
+        match head_dim.saturating_sub(rope.dims) {
+            0 => Ok(rotated),
+            still => {
+                let rest = x.narrow(2, rope.dims, still)?;
+                Ok(Tensor::cat(&[rotated, rest], 2)?)
+            }
         }
     }
 
