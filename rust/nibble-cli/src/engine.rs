@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use nibble::backend::Precision;
-use nibble::{KvFormat, Model, ModelOptions, Session, SessionOptions};
+use nibble::backend::{BackendChoice, Device, Precision};
+use nibble::{Error, KvFormat, Model, ModelOptions, Session, SessionOptions};
 use nibble_kernels::Kernels;
 
 use crate::failure::Failure;
@@ -31,10 +31,66 @@ pub(crate) struct ComputeArguments {
     ignore_prepared: bool,
 }
 
+/// What runs the network.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BackendArguments {
+    /// What runs the network; auto is candle on a graphics processor where there is one, else cpu. See `nibble backends`.
+    #[arg(long, value_enum, default_value_t = BackendName::Cpu)]
+    backend: BackendName,
+
+    /// What candle runs on.
+    #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
+    device: DeviceName,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BackendName {
+    Auto,
+    Cpu,
+    Candle,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DeviceName {
+    Cpu,
+    Metal,
+    Cuda,
+}
+
+impl BackendArguments {
+    pub(crate) fn choice(&self) -> Result<BackendChoice, Failure> {
+        let device = match self.device {
+            DeviceName::Cpu => Device::Cpu,
+            DeviceName::Metal => Device::Metal,
+            DeviceName::Cuda => Device::Cuda,
+        };
+        match (self.backend, device) {
+            (BackendName::Candle, device) => Ok(BackendChoice::Candle(device)),
+            (BackendName::Cpu, Device::Cpu) => Ok(BackendChoice::Cpu),
+            (BackendName::Auto, Device::Cpu) => Ok(BackendChoice::Auto),
+            (_, device) => Err(Failure::Engine(Error::InvalidArgument {
+                argument: "device",
+                expected: "cpu, or another with --backend candle".to_owned(),
+                found: device.name().to_owned(),
+            })),
+        }
+    }
+}
+
 impl ComputeArguments {
     /// Opens `model`, with the fastest kernels of this processor unless others are given.
     pub(crate) fn open(
         &self,
+        model: &ModelArgument,
+        kernels: Option<Kernels>,
+    ) -> Result<Arc<Model>, Failure> {
+        self.open_on(BackendChoice::Cpu, model, kernels)
+    }
+
+    /// [`open`](Self::open) on another backend.
+    pub(crate) fn open_on(
+        &self,
+        backend: BackendChoice,
         model: &ModelArgument,
         kernels: Option<Kernels>,
     ) -> Result<Arc<Model>, Failure> {
@@ -46,6 +102,7 @@ impl ComputeArguments {
                 threads,
                 kernels,
                 ignore_prepared: self.ignore_prepared,
+                backend,
             },
         )?))
     }

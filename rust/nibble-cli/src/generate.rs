@@ -1,9 +1,10 @@
 //! `nibble generate`: continues a prompt.
 
+use nibble::backend::BackendChoice;
 use nibble::{Error, Generation, GenerationOptions, Sampling, Stats};
 use serde::Serialize;
 
-use crate::engine::{ComputeArguments, ModelArgument, SessionArguments};
+use crate::engine::{BackendArguments, ComputeArguments, ModelArgument, SessionArguments};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::memory::peak_resident_bytes;
@@ -65,6 +66,9 @@ pub(crate) struct Arguments {
     context: usize,
 
     #[command(flatten)]
+    backend: BackendArguments,
+
+    #[command(flatten)]
     compute: ComputeArguments,
 
     #[command(flatten)]
@@ -92,11 +96,16 @@ struct StatsReport {
     prefill_tokens_per_second: f64,
     decode_tokens_per_second: f64,
     first_token_ms: f64,
+    /// With another backend than the CPU's only: what ran the last pass, and why it is not what was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backend: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<&'static str>,
     peak_rss_bytes: Option<u64>,
 }
 
 impl StatsReport {
-    fn new(stats: Stats, has_guessed: bool) -> StatsReport {
+    fn new(stats: Stats, has_guessed: bool, has_chosen: bool) -> StatsReport {
         StatsReport {
             prompt_tokens: stats.prompt_tokens,
             reused_tokens: stats.reused_tokens,
@@ -106,6 +115,8 @@ impl StatsReport {
             prefill_tokens_per_second: stats.prefill_tokens_per_second(),
             decode_tokens_per_second: stats.decode_tokens_per_second(),
             first_token_ms: stats.first_token_time.as_secs_f64() * 1e3,
+            backend: has_chosen.then(|| stats.backend.name()),
+            fallback: stats.fallback.map(|cause| cause.name()),
             peak_rss_bytes: peak_resident_bytes(),
         }
     }
@@ -113,7 +124,8 @@ impl StatsReport {
 
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     let interrupt = Interrupt::install()?;
-    let model = arguments.compute.open(&arguments.model, None)?;
+    let backend = arguments.backend.choice()?;
+    let model = arguments.compute.open_on(backend, &arguments.model, None)?;
     let text = text::given_or_standard_input(arguments.prompt.as_deref())?;
     let prompt = model
         .tokenizer()
@@ -139,6 +151,12 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
 
     let (text, ids, ended) = pull(&mut generation, output)?;
     let stats = generation.stats();
+    if let Some(fallback) = model.backend().fallback() {
+        output.warn(format_args!(
+            "the CPU ran the network, candle did not: {}",
+            fallback.reason
+        ));
+    }
     if output.is_json() {
         // What was generated is worth having, whatever ended it.
         if ended.is_ok() || !ids.is_empty() || matches!(ended, Err(Error::Cancelled)) {
@@ -146,7 +164,11 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
                 text,
                 ids,
                 prompt_ids: prompt,
-                stats: StatsReport::new(stats, arguments.prompt_lookup > 0),
+                stats: StatsReport::new(
+                    stats,
+                    arguments.prompt_lookup > 0,
+                    backend != BackendChoice::Cpu,
+                ),
             })?;
         }
     } else {

@@ -1,5 +1,6 @@
 //! The `nibble` command.
 
+mod backends;
 mod bench;
 mod candidates;
 mod completions;
@@ -53,6 +54,7 @@ enum Command {
     Perplexity(perplexity::Arguments),
     Prepare(prepare::Arguments),
     Bench(bench::Arguments),
+    Backends(backends::Arguments),
     Selftest(selftest::Arguments),
     Demo(demo::Arguments),
     Suggest(suggest::Arguments),
@@ -84,6 +86,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Perplexity(arguments) => perplexity::run(&arguments, output),
         Command::Prepare(arguments) => prepare::run(&arguments, output),
         Command::Bench(arguments) => bench::run(&arguments, output),
+        Command::Backends(arguments) => backends::run(&arguments, output),
         Command::Selftest(arguments) => selftest::run(&arguments, output),
         Command::Demo(arguments) => demo::run(&arguments, output),
         Command::Suggest(arguments) => suggest::run(&arguments, output),

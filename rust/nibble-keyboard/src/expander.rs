@@ -118,7 +118,7 @@ impl Ord for Stem {
 /// Finds the most probable words that begin as typed.
 ///
 /// # Errors
-/// Those of [`forward`](nibble::backend::cpu::CpuBackend::forward).
+/// Those of [`forward`](nibble::backend::Backend::forward).
 pub fn expand(
     model: &Model,
     index: &VocabIndex,
@@ -211,7 +211,7 @@ pub fn expand(
 /// the last token of each in `scratch`, in their order: those of the rows that stand beside it.
 ///
 /// # Errors
-/// Those of [`forward`](nibble::backend::cpu::CpuBackend::forward).
+/// Those of [`forward`](nibble::backend::Backend::forward).
 pub(crate) fn run_branches(
     model: &Model,
     context: &KvCache,

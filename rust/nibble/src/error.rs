@@ -226,6 +226,16 @@ pub enum Error {
         found: String,
     },
 
+    /// A backend other than the CPU's cannot be used, or failed. Where one fails on the way, the CPU takes over and
+    /// nobody sees this error but in [`Fallback`](crate::backend::Fallback).
+    #[error("the {backend} backend cannot be used: {reason}")]
+    Backend {
+        /// Its name.
+        backend: &'static str,
+        /// What it said.
+        reason: String,
+    },
+
     /// The work was cancelled through a handle. The session is as it was before the call, or holds a
     /// valid prefix of what was asked; it can be used again.
     #[error("cancelled")]
@@ -290,6 +300,8 @@ pub enum ErrorKind {
     InvalidToken,
     /// See [`Error::InvalidArgument`].
     InvalidArgument,
+    /// See [`Error::Backend`].
+    Backend,
     /// See [`Error::Cancelled`].
     Cancelled,
     /// See [`Error::Internal`].
@@ -320,6 +332,7 @@ impl ErrorKind {
             ErrorKind::ContextFull => "context_full",
             ErrorKind::InvalidToken => "invalid_token",
             ErrorKind::InvalidArgument => "invalid_argument",
+            ErrorKind::Backend => "backend",
             ErrorKind::Cancelled => "cancelled",
             ErrorKind::Internal => "internal",
         }
@@ -350,6 +363,7 @@ impl Error {
             Error::ContextFull { .. } => ErrorKind::ContextFull,
             Error::InvalidToken { .. } => ErrorKind::InvalidToken,
             Error::InvalidArgument { .. } => ErrorKind::InvalidArgument,
+            Error::Backend { .. } => ErrorKind::Backend,
             Error::Cancelled => ErrorKind::Cancelled,
             Error::Internal { .. } => ErrorKind::Internal,
         }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::backend::HeadRows;
+use crate::backend::{BackendKind, FallbackCause, HeadRows};
 use crate::prompt_lookup;
 use crate::sampler::{Sampler, Sampling};
 use crate::session::{CancelHandle, Session};
@@ -87,6 +87,11 @@ pub struct Stats {
     pub decode_time: Duration,
     /// From the first call of [`Generation::next`] to the first token.
     pub first_token_time: Duration,
+    /// What ran the last pass.
+    pub backend: BackendKind,
+    /// Why the backend that was chosen did not run it; more of that is in
+    /// [`Backend::fallback`](crate::backend::Backend::fallback).
+    pub fallback: Option<FallbackCause>,
 }
 
 impl Stats {
@@ -327,6 +332,7 @@ impl GenerationState {
                 }
             }
         })?;
+        self.note_backend(session);
         session.truncate(len + sampled.len().saturating_sub(1));
         if let Some(error) = failure {
             return Err(error);
@@ -346,6 +352,7 @@ impl GenerationState {
         let start = Instant::now();
         let prefill = session.prefill(&self.tokens, &self.cancel)?;
         let time = start.elapsed();
+        self.note_backend(session);
         if is_first {
             self.stats.reused_tokens = prefill.reused;
         }
@@ -357,6 +364,12 @@ impl GenerationState {
             self.stats.decode_time += time;
         }
         Ok(())
+    }
+
+    fn note_backend(&mut self, session: &Session) {
+        let backend = session.model().backend();
+        self.stats.backend = backend.kind();
+        self.stats.fallback = backend.fallback().map(|fallback| fallback.cause);
     }
 
     fn give_out(&mut self, tokenizer: &Tokenizer, token: u32) -> Result<Option<Chunk>> {

@@ -21,6 +21,8 @@
 //! keeps the KV cache of one text and computes only what changed. A [`Generation`] is pulled chunk by chunk
 //! and stopped through a [`CancelHandle`].
 //!
+//! With the feature `candle` a model can also run on `candle-core`, see [`backend`].
+//!
 //! The library logs counts and times through the `log` facade, never text; it prints nothing and has no
 //! global state.
 

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use nibble_kernels::{Cpu, KvFormat};
 
-use crate::backend::Precision;
 use crate::backend::cpu::CpuBackend;
+use crate::backend::{Backend, BackendChoice, Precision};
 use crate::gguf::Gguf;
 use crate::hparams::Hparams;
 use crate::kv_cache::KvCache;
 use crate::prepared;
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{SpecialTokens, Tokenizer};
 use crate::{Error, Result};
 
 /// How a model is opened.
@@ -22,7 +22,12 @@ pub struct ModelOptions {
     pub kernels: Option<nibble_kernels::Kernels>,
     /// Open the named file even where a [prepared] one lies beside it.
     pub ignore_prepared: bool,
+    /// What runs the network. Where that fails, the CPU does, and [`Backend::fallback`] says why.
+    pub backend: BackendChoice,
 }
+
+/// What a chosen backend is probed with: a few words that every model has an opinion on.
+const PROBE: &str = "The weather is nice today, so we will";
 
 /// A model: sizes, tokenizer and weights. The weights are views of the mapped file, so opening costs no copy
 /// and the system may drop and reload their pages. `Send` and `Sync`; share it in an
@@ -30,7 +35,7 @@ pub struct ModelOptions {
 #[derive(Debug)]
 pub struct Model {
     tokenizer: Tokenizer,
-    backend: CpuBackend,
+    backend: Backend,
 }
 
 impl Model {
@@ -43,7 +48,8 @@ impl Model {
     ///
     /// # Errors
     /// `Io` for a file that cannot be opened, `NotGguf`, `Truncated` and `Malformed` for one that is not
-    /// whole, and the `Unsupported` kinds for what this engine does not run.
+    /// whole, the `Unsupported` kinds for what this engine does not run, and `Backend` for a backend that this build
+    /// does not have.
     pub fn open(path: impl AsRef<Path>, options: &ModelOptions) -> Result<Model> {
         let path = path.as_ref();
         if options.ignore_prepared {
@@ -82,7 +88,11 @@ impl Model {
             cpu.kernels().instruction_set(),
             cpu.threads(),
         );
-        let backend = CpuBackend::new(gguf, hparams, cpu)?;
+        let probe = match options.backend {
+            BackendChoice::Cpu => Vec::new(),
+            _ => tokenizer.encode_prompt(PROBE, SpecialTokens::AsText)?,
+        };
+        let backend = Backend::new(CpuBackend::new(gguf, hparams, cpu)?, options.backend, probe)?;
         Ok(Model { tokenizer, backend })
     }
 
@@ -93,16 +103,16 @@ impl Model {
 
     /// Sizes of the network.
     pub fn hparams(&self) -> &Hparams {
-        self.backend.hparams()
+        self.backend.cpu_backend().hparams()
     }
 
     /// The file and its metadata.
     pub fn gguf(&self) -> &Gguf {
-        self.backend.gguf()
+        self.backend.cpu_backend().gguf()
     }
 
     /// What runs the network.
-    pub fn backend(&self) -> &CpuBackend {
+    pub fn backend(&self) -> &Backend {
         &self.backend
     }
 

@@ -16,7 +16,7 @@ use crate::{Error, Result};
 
 /// Stops work from another thread. Clones share one flag; once set it stays set, so a handle belongs to one
 /// piece of work. The flag is an atomic that takes no lock and is polled between the work items of every
-/// matrix product.
+/// matrix product, on candle between layers.
 #[derive(Debug, Clone, Default)]
 pub struct CancelHandle(Arc<AtomicBool>);
 
@@ -36,7 +36,7 @@ impl CancelHandle {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// The flag itself, for [`forward`](crate::backend::cpu::CpuBackend::forward).
+    /// The flag itself, for [`forward`](crate::backend::Backend::forward).
     pub fn flag(&self) -> &AtomicBool {
         &self.0
     }

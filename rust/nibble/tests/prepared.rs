@@ -58,6 +58,7 @@ fn logits(model: &Path, kernels: Kernels, precision: Precision, tokens: &[u32]) 
         threads: 2,
         kernels: Some(kernels),
         ignore_prepared: true,
+        ..ModelOptions::default()
     };
     let model = Arc::new(Model::open(model, &options).unwrap());
     let options = SessionOptions {

@@ -1,40 +1,31 @@
 //! The transformer on the CPU.
 
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
-use nibble_kernels::{
-    Activations, Cpu, Format, KernelError, Product, QuantizedActivations, dequantize, ops,
-};
+use nibble_kernels::{Activations, Cpu, Format, KernelError, Product, QuantizedActivations, ops};
 
+use crate::Result;
 use crate::backend::attention::{Heads, Part, attend_whole, join, plan};
+use crate::backend::batch::{self, RopeTables, Row};
 use crate::backend::weights::{Layer, Weight, Weights};
 use crate::backend::{HeadRows, Precision, Scratch, SequenceInput};
 use crate::gguf::Gguf;
 use crate::hparams::Hparams;
-use crate::rope::{RopeSet, RopeTable, rotate};
-use crate::{Error, Result};
+use crate::rope::rotate;
 
 /// One model on the CPU: weights as they lie in the mapped file, kernels and a pool of threads.
 #[derive(Debug)]
 pub struct CpuBackend {
     gguf: Gguf,
     hparams: Hparams,
-    weights: Weights,
-    rope_short: RopeTable,
-    rope_long: RopeTable,
+    weights: Arc<Weights>,
+    rope: RopeTables,
     cpu: Cpu,
 }
 
 /// Large enough that handing an item to a thread costs little beside it.
 const ELEMENTS_PER_ITEM: usize = 4096;
-
-/// Where a row of the batch belongs.
-#[derive(Debug, Clone, Copy)]
-struct Row {
-    sequence: usize,
-    position: usize,
-}
 
 impl CpuBackend {
     /// Checks the tensors of `gguf` and keeps views of them.
@@ -42,15 +33,13 @@ impl CpuBackend {
     /// # Errors
     /// `MissingTensor`, `InvalidTensor`, `UnsupportedQuantization`, `Unsupported`.
     pub fn new(gguf: Gguf, hparams: Hparams, cpu: Cpu) -> Result<CpuBackend> {
-        let weights = Weights::load(&gguf, &hparams)?;
-        let rope_short = hparams.rope.table(RopeSet::Short);
-        let rope_long = hparams.rope.table(RopeSet::Long);
+        let weights = Arc::new(Weights::load(&gguf, &hparams)?);
+        let rope = RopeTables::new(&hparams.rope);
         Ok(CpuBackend {
             gguf,
             hparams,
             weights,
-            rope_short,
-            rope_long,
+            rope,
             cpu,
         })
     }
@@ -63,6 +52,12 @@ impl CpuBackend {
     /// The file.
     pub fn gguf(&self) -> &Gguf {
         &self.gguf
+    }
+
+    /// The tensors, which backends on other devices are made of.
+    #[cfg(feature = "candle")]
+    pub(super) fn weights(&self) -> &Arc<Weights> {
+        &self.weights
     }
 
     /// Kernels and threads.
@@ -102,11 +97,7 @@ impl CpuBackend {
         observe: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<()> {
         self.gguf.check_unchanged()?;
-        self.check(batch)?;
-        for sequence in batch.iter_mut() {
-            sequence.cache.reserve(sequence.tokens.len())?;
-        }
-        let rows = rows(batch);
+        let rows = batch::prepare(batch, &self.hparams)?;
         scratch.resize(&self.hparams, rows.len())?;
         let requests = batch.iter().flat_map(|sequence| sequence.heads);
         scratch.resize_logits(&self.hparams, requests.map(|(_, head)| *head))?;
@@ -117,8 +108,11 @@ impl CpuBackend {
             precision,
             cancel,
         };
-        pass.embed(batch, scratch)?;
-        pass.angles(batch, scratch);
+        let tokens = batch.iter().flat_map(|sequence| sequence.tokens);
+        self.weights
+            .embed(tokens, self.hparams.hidden, &mut scratch.x)?;
+        self.rope
+            .angles(batch, &rows, &mut scratch.cos, &mut scratch.sin);
         observe(0, &scratch.x);
         for (index, layer) in self.weights.layers.iter().enumerate() {
             pass.attention(index, layer, batch, scratch)?;
@@ -132,44 +126,6 @@ impl CpuBackend {
         }
         Ok(())
     }
-
-    fn check(&self, batch: &[SequenceInput<'_>]) -> Result<()> {
-        let vocabulary = self.hparams.vocabulary;
-        for sequence in batch {
-            let mut tokens = sequence.tokens.iter().chain(sequence.heads.iter().flat_map(
-                |(_, rows)| match rows {
-                    HeadRows::Set(set) => *set,
-                    HeadRows::All => &[],
-                },
-            ));
-            if let Some(&token) = tokens.find(|&&token| token as usize >= vocabulary) {
-                return Err(Error::InvalidToken { token, vocabulary });
-            }
-            let indices = || sequence.heads.iter().map(|(index, _)| *index);
-            let ascending = indices().is_sorted_by(|a, b| a < b);
-            if !ascending || indices().any(|index| index >= sequence.tokens.len()) {
-                return Err(Error::InvalidArgument {
-                    argument: "head positions",
-                    expected: format!("strictly ascending, below {}", sequence.tokens.len()),
-                    found: format!("{:?}", indices().collect::<Vec<_>>()),
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The rows of a batch: every sequence's new tokens, one after the other.
-fn rows(batch: &[SequenceInput<'_>]) -> Vec<Row> {
-    let sequences = batch.iter().enumerate();
-    let row = |(sequence, input): (usize, &SequenceInput<'_>)| {
-        let start = input.cache.len();
-        let positions = start..start + input.tokens.len();
-        positions
-            .map(move |position| Row { sequence, position })
-            .collect::<Vec<_>>()
-    };
-    sequences.flat_map(row).collect()
 }
 
 /// What stays the same throughout one forward pass.
@@ -181,35 +137,6 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Only the rows of the embedding that are asked for are dequantized.
-    fn embed(&self, batch: &[SequenceInput<'_>], scratch: &mut Scratch) -> Result<()> {
-        let embedding = self.model.weights.embedding.matrix()?;
-        let tokens = batch.iter().flat_map(|sequence| sequence.tokens);
-        let mut buffer = Vec::new();
-        for (&token, x) in tokens.zip(scratch.x.chunks_exact_mut(self.model.hparams.hidden)) {
-            let row = self.model.weights.row_of(token) as usize;
-            let row = embedding.row(row, &mut buffer);
-            dequantize(embedding.format(), row.unwrap_or_default(), x)?;
-        }
-        Ok(())
-    }
-
-    /// Cosines and sines of every row's position; all layers use the same.
-    fn angles(&self, batch: &[SequenceInput<'_>], scratch: &mut Scratch) {
-        let pairs = self.model.hparams.rope.dims / 2;
-        let tables = scratch
-            .cos
-            .chunks_exact_mut(pairs)
-            .zip(scratch.sin.chunks_exact_mut(pairs));
-        for (row, (cos, sin)) in self.rows.iter().zip(tables) {
-            let table = match batch.get(row.sequence).map(|s| s.cache.rope_set()) {
-                Some(RopeSet::Long) => &self.model.rope_long,
-                _ => &self.model.rope_short,
-            };
-            table.angles(row.position, cos, sin);
-        }
-    }
-
     /// `x += output(attention(rope(query(norm(x))), rope(key(norm(x))), value(norm(x))))`
     fn attention(
         &self,
@@ -356,17 +283,7 @@ impl Pass<'_> {
     /// are one matrix product.
     fn head(&self, batch: &[SequenceInput<'_>], scratch: &mut Scratch) -> Result<()> {
         let hidden = self.model.hparams.hidden;
-        let mut start = 0;
-        let mut requests = Vec::with_capacity(scratch.logit_ends.len());
-        for sequence in batch {
-            requests.extend(
-                sequence
-                    .heads
-                    .iter()
-                    .map(|(index, rows)| (start + index, *rows)),
-            );
-            start += sequence.tokens.len();
-        }
+        let requests = batch::head_requests(batch);
 
         // The final norm of the wanted rows takes the place of `normed`, one after the other.
         let inputs = requests

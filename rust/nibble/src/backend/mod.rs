@@ -6,18 +6,26 @@
 //! device that only runs prefill chunks of a fixed size fits too, because a chunk that wants no head
 //! ([`SequenceInput::heads`] empty) only has to leave its keys and values in the cache.
 //!
-//! There is one backend, the CPU.
+//! The CPU's backend is always there. With the feature `candle` there is a second, which runs the same network on
+//! `candle-core`; [`Backend`] is what a model has: the one that was chosen, and the CPU for when that fails.
 //!
-//! [`forward`]: cpu::CpuBackend::forward
+//! [`forward`]: Backend::forward
 
 pub(crate) mod attention;
+mod available;
+mod batch;
+#[cfg(feature = "candle")]
+mod candle;
 pub mod cpu;
 pub(crate) mod scratch;
+mod selected;
 pub(crate) mod weights;
 
 use crate::kv_cache::KvCache;
 
+pub use available::{Availability, BackendChoice, BackendKind, Device, available};
 pub use scratch::Scratch;
+pub use selected::{Backend, Fallback, FallbackCause};
 
 /// How the inputs of quantized matrix products are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

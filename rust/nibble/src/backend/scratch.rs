@@ -1,5 +1,7 @@
 //! Buffers of one forward pass, kept from pass to pass.
 
+use std::ops::Range;
+
 use nibble_kernels::QuantizedActivations;
 
 use crate::backend::HeadRows;
@@ -130,12 +132,23 @@ impl Scratch {
 
     /// Logits of request `index` of the last pass: requests count through the batch, sequence by sequence.
     pub fn logits(&self, index: usize) -> Option<&[f32]> {
+        self.logits.get(self.run(index)?)
+    }
+
+    /// Where the logits of request `index` belong.
+    #[cfg(feature = "candle")]
+    pub(crate) fn logits_mut(&mut self, index: usize) -> Option<&mut [f32]> {
+        let run = self.run(index)?;
+        self.logits.get_mut(run)
+    }
+
+    fn run(&self, index: usize) -> Option<Range<usize>> {
         let end = *self.logit_ends.get(index)?;
         let start = match index.checked_sub(1) {
             Some(previous) => *self.logit_ends.get(previous)?,
             None => 0,
         };
-        self.logits.get(start..end)
+        Some(start..end)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use nibble_kernels::{Format, Layout, Matrix, STRIP_ROWS};
+use nibble_kernels::{Format, Layout, Matrix, STRIP_ROWS, dequantize};
 
 use crate::gguf::token_rows::TokenRows;
 use crate::gguf::{Gguf, SharedBytes, Tensor};
@@ -17,11 +17,17 @@ pub(crate) struct Weight {
     range: Range<usize>,
     pub(crate) format: Format,
     layout: Layout,
-    rows: usize,
+    pub(crate) rows: usize,
     pub(crate) columns: usize,
 }
 
 impl Weight {
+    /// Bytes in the file.
+    #[cfg(feature = "candle")]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.range.len() as u64
+    }
+
     pub(crate) fn matrix(&self) -> Result<Matrix<'_>> {
         let bytes = self.bytes.get(self.range.clone()).unwrap_or(&[]);
         let (rows, columns) = (self.rows, self.columns);
@@ -73,6 +79,22 @@ impl Weights {
                 .unwrap_or(u32::MAX),
             None => token,
         }
+    }
+
+    /// Writes the embeddings of `tokens` to `x`, `[tokens, hidden]`. Only the rows that are asked for are dequantized.
+    pub(crate) fn embed<'a>(
+        &self,
+        tokens: impl Iterator<Item = &'a u32>,
+        hidden: usize,
+        x: &mut [f32],
+    ) -> Result<()> {
+        let embedding = self.embedding.matrix()?;
+        let mut buffer = Vec::new();
+        for (&token, x) in tokens.zip(x.chunks_exact_mut(hidden)) {
+            let row = embedding.row(self.row_of(token) as usize, &mut buffer);
+            dequantize(embedding.format(), row.unwrap_or_default(), x)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn load(gguf: &Gguf, hparams: &Hparams) -> Result<Weights> {
@@ -198,7 +220,7 @@ impl Loader<'_> {
     fn norm(&mut self, name: &str, width: usize) -> Result<Vec<f32>> {
         let tensor = self.tensor(name, &[width])?;
         let mut values = vec![0.0; width];
-        nibble_kernels::dequantize(tensor.format, &tensor.bytes, &mut values)?;
+        dequantize(tensor.format, &tensor.bytes, &mut values)?;
         Ok(values)
     }
 

@@ -38,7 +38,7 @@ enum Stage {
         /// Bytes of the source that are in it.
         hashed: usize,
     },
-    Writing(Writing),
+    Writing(Box<Writing>),
     Finished,
 }
 
@@ -113,7 +113,8 @@ impl Preparation {
             }
             Stage::Hashing { hash, .. } => {
                 let sha256 = hexadecimal(&hash.clone().finalize());
-                self.stage = Stage::Writing(begin(&self.source, &self.destination, &sha256)?);
+                self.stage =
+                    Stage::Writing(Box::new(begin(&self.source, &self.destination, &sha256)?));
             }
             Stage::Writing(writing) => {
                 let written = writing.step()?;
