@@ -90,6 +90,7 @@ static RustBuffer model_options(void) {
     put(3, 4); /* activations: F32 */
     put(0, 1); /* format of keys and values */
     put(0, 1); /* memory limit */
+    put(0, 1); /* backend */
     return taken();
 }
 

@@ -444,6 +444,14 @@ impl From<nibble::Error> for NibbleError {
                 expected,
                 found,
             },
+            // Only a choice that cannot be made gets here: where a backend fails, the CPU takes over.
+            Error::Backend { backend, reason } => NibbleError::InvalidArgument {
+                code,
+                detail,
+                argument: "backend".to_owned(),
+                expected: format!("one that can be used: {reason}"),
+                found: backend.to_owned(),
+            },
             Error::Cancelled => NibbleError::Cancelled { code, detail },
             _ => NibbleError::Internal { code, detail },
         }

@@ -22,6 +22,7 @@
     reason = "the error has many fields for whoever reads it, and is made rarely"
 )]
 
+mod backend;
 mod completer;
 mod controller;
 mod descriptor;
@@ -46,6 +47,7 @@ mod user_model;
 #[cfg(all(target_os = "android", feature = "unwinder"))]
 extern crate unwinding as _;
 
+pub use backend::{BackendAvailability, BackendChoice, BackendStatus, available_backends};
 pub use completer::{
     Completer, CompleterOptions, CorrectionThresholds, EmojiTable, ModelState, Primers,
     TypingStats, WordWeights, builtin_primers,

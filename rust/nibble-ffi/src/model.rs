@@ -7,6 +7,7 @@ use nibble::SpecialTokens;
 use nibble::backend::Precision;
 use nibble::gguf::{Gguf, Value};
 
+use crate::backend::{BackendChoice, BackendStatus};
 use crate::descriptor;
 use crate::error::{NibbleError, Result};
 use crate::session::{Session, SessionOptions};
@@ -74,6 +75,10 @@ pub struct ModelOptions {
     /// [`MemoryEstimate::total`] is more.
     #[uniffi(default = None)]
     pub memory_limit: Option<u64>,
+    /// What runs the network; none for our own kernels. Where the chosen one fails, those go on, and [`Model::backend`]
+    /// says why. One that this build does not have is an `InvalidArgument`.
+    #[uniffi(default = None)]
+    pub backend: Option<BackendChoice>,
 }
 
 impl ModelOptions {
@@ -190,6 +195,7 @@ impl Model {
         }
         let engine = nibble::ModelOptions {
             threads: options.threads as usize,
+            backend: options.backend.unwrap_or(BackendChoice::Cpu).into(),
             ..nibble::ModelOptions::default()
         };
         let model = Arc::new(nibble::Model::from_gguf(gguf, &engine)?);
@@ -242,6 +248,11 @@ impl Model {
             context_length: count(hparams.context_length),
             layers: count(hparams.layers),
         })
+    }
+
+    /// What runs the network now.
+    pub fn backend(&self) -> Result<BackendStatus> {
+        Ok(BackendStatus::of(self.model.get()?.backend()))
     }
 
     /// Bytes of memory that the model with one session of these options takes.

@@ -68,6 +68,14 @@ public final class Model: Sendable {
         }
     }
 
+    /// What runs the network now.
+    public var backend: Backend.Status {
+        get throws {
+            let status = try translatingErrors { try generated.backend() }
+            return Backend.Status(name: status.name, fallback: status.fallback)
+        }
+    }
+
     /// Bytes of memory that the model with one session of these options takes.
     public func memoryEstimate(for options: SessionOptions = SessionOptions()) throws -> MemoryEstimate {
         try translatingErrors {

@@ -50,17 +50,21 @@ public struct ModelOptions: Hashable, Sendable {
     /// Bytes that the model and one session may take. Opening fails with ``NibbleError/memoryLimit(file:needed:available:_:)``
     /// where ``MemoryEstimate/total`` is more.
     public var memoryLimit: UInt64?
+    /// What runs the network. Where the chosen one fails, our own kernels go on, and ``Model/backend`` says why. One
+    /// that this build does not have is a ``NibbleError/invalidArgument(name:expected:found:_:)``.
+    public var backend: Backend
 
     /// Options; what is not named is as usual.
     public init(
         threads: Int = 0, context: Int = 0, activations: Activations? = nil, kvFormat: KVFormat? = nil,
-        memoryLimit: UInt64? = nil
+        memoryLimit: UInt64? = nil, backend: Backend = .cpu
     ) {
         self.threads = threads
         self.context = context
         self.activations = activations
         self.kvFormat = kvFormat
         self.memoryLimit = memoryLimit
+        self.backend = backend
     }
 
     func generated() throws -> NibbleBindings.ModelOptions {
@@ -69,7 +73,8 @@ public struct ModelOptions: Hashable, Sendable {
             context: try unsigned(context, "context"),
             activations: activations?.generated,
             kvFormat: kvFormat?.generated,
-            memoryLimit: memoryLimit
+            memoryLimit: memoryLimit,
+            backend: backend.generated
         )
     }
 }

@@ -2559,6 +2559,11 @@ public func FfiConverterTypeLogs_lower(_ value: Logs) -> UInt64 {
 public protocol ModelProtocol: AnyObject, Sendable {
     
     /**
+     * What runs the network now.
+     */
+    func backend() throws  -> BackendStatus
+    
+    /**
      * The text of tokens.
      */
     func decode(tokens: [UInt32]) throws  -> String
@@ -2678,6 +2683,18 @@ public static func openDescriptor(descriptor: Int32, offset: UInt64, length: UIn
 }
     
 
+    
+    /**
+     * What runs the network now.
+     */
+open func backend()throws  -> BackendStatus  {
+    return try  FfiConverterTypeBackendStatus_lift(try rustCallWithError(FfiConverterTypeNibbleError_lift) {
+        uniffiCallStatus in
+    uniffi_nibble_ffi_fn_method_model_backend(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
     
     /**
      * The text of tokens.
@@ -4109,6 +4126,154 @@ public func FfiConverterTypeVerification_lower(_ value: Verification) -> UInt64 
 }
 
 
+
+
+/**
+ * A backend, and whether it can be used here.
+ */
+public struct BackendAvailability: Equatable, Hashable {
+    /**
+     * The backend.
+     */
+    public var backend: BackendChoice
+    /**
+     * Whether this build has it and this machine can run it.
+     */
+    public var usable: Bool
+    /**
+     * Why it cannot be used, or in what it is limited.
+     */
+    public var remark: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The backend.
+         */backend: BackendChoice, 
+        /**
+         * Whether this build has it and this machine can run it.
+         */usable: Bool, 
+        /**
+         * Why it cannot be used, or in what it is limited.
+         */remark: String?) {
+        self.backend = backend
+        self.usable = usable
+        self.remark = remark
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension BackendAvailability: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeBackendAvailability: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> BackendAvailability {
+        return
+            try BackendAvailability(
+                backend: FfiConverterTypeBackendChoice.read(from: &buf), 
+                usable: FfiConverterBool.read(from: &buf), 
+                remark: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: BackendAvailability, into buf: inout [UInt8]) {
+        FfiConverterTypeBackendChoice.write(value.backend, into: &buf)
+        FfiConverterBool.write(value.usable, into: &buf)
+        FfiConverterOptionString.write(value.remark, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBackendAvailability_lift(_ buf: RustBuffer) throws -> BackendAvailability {
+    return try FfiConverterTypeBackendAvailability.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBackendAvailability_lower(_ value: BackendAvailability) -> RustBuffer {
+    return FfiConverterTypeBackendAvailability.lower(value)
+}
+
+
+/**
+ * What runs the network of a model now.
+ */
+public struct BackendStatus: Equatable, Hashable {
+    /**
+     * Its name: `cpu` for our own kernels, or `candle`.
+     */
+    public var name: String
+    /**
+     * Why the backend that was chosen does not run it; none while it does.
+     */
+    public var fallback: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name: `cpu` for our own kernels, or `candle`.
+         */name: String, 
+        /**
+         * Why the backend that was chosen does not run it; none while it does.
+         */fallback: String?) {
+        self.name = name
+        self.fallback = fallback
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension BackendStatus: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeBackendStatus: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> BackendStatus {
+        return
+            try BackendStatus(
+                name: FfiConverterString.read(from: &buf), 
+                fallback: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: BackendStatus, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterOptionString.write(value.fallback, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBackendStatus_lift(_ buf: RustBuffer) throws -> BackendStatus {
+    return try FfiConverterTypeBackendStatus.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBackendStatus_lower(_ value: BackendStatus) -> RustBuffer {
+    return FfiConverterTypeBackendStatus.lower(value)
+}
 
 
 /**
@@ -5894,6 +6059,11 @@ public struct ModelOptions: Equatable, Hashable {
      * [`MemoryEstimate::total`] is more.
      */
     public var memoryLimit: UInt64?
+    /**
+     * What runs the network; none for our own kernels. Where the chosen one fails, those go on, and [`Model::backend`]
+     * says why. One that this build does not have is an `InvalidArgument`.
+     */
+    public var backend: BackendChoice?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -5914,12 +6084,17 @@ public struct ModelOptions: Equatable, Hashable {
         /**
          * Bytes that the model and one session may take: opening fails with `MemoryLimit` where
          * [`MemoryEstimate::total`] is more.
-         */memoryLimit: UInt64? = nil) {
+         */memoryLimit: UInt64? = nil, 
+        /**
+         * What runs the network; none for our own kernels. Where the chosen one fails, those go on, and [`Model::backend`]
+         * says why. One that this build does not have is an `InvalidArgument`.
+         */backend: BackendChoice? = nil) {
         self.threads = threads
         self.context = context
         self.activations = activations
         self.kvFormat = kvFormat
         self.memoryLimit = memoryLimit
+        self.backend = backend
     }
 
     
@@ -5942,7 +6117,8 @@ public struct FfiConverterTypeModelOptions: FfiConverterRustBuffer {
                 context: FfiConverterUInt32.read(from: &buf), 
                 activations: FfiConverterOptionTypeActivations.read(from: &buf), 
                 kvFormat: FfiConverterOptionTypeKvFormat.read(from: &buf), 
-                memoryLimit: FfiConverterOptionUInt64.read(from: &buf)
+                memoryLimit: FfiConverterOptionUInt64.read(from: &buf), 
+                backend: FfiConverterOptionTypeBackendChoice.read(from: &buf)
         )
     }
 
@@ -5952,6 +6128,7 @@ public struct FfiConverterTypeModelOptions: FfiConverterRustBuffer {
         FfiConverterOptionTypeActivations.write(value.activations, into: &buf)
         FfiConverterOptionTypeKvFormat.write(value.kvFormat, into: &buf)
         FfiConverterOptionUInt64.write(value.memoryLimit, into: &buf)
+        FfiConverterOptionTypeBackendChoice.write(value.backend, into: &buf)
     }
 }
 
@@ -7544,6 +7721,111 @@ public func FfiConverterTypeActivations_lift(_ buf: RustBuffer) throws -> Activa
 #endif
 public func FfiConverterTypeActivations_lower(_ value: Activations) -> RustBuffer {
     return FfiConverterTypeActivations.lower(value)
+}
+
+
+
+/**
+ * What runs a network, and on what.
+ */
+
+public enum BackendChoice: Equatable, Hashable {
+    
+    /**
+     * Our own kernels on the processor: in every build.
+     */
+    case cpu
+    /**
+     * Candle on a graphics processor, where this build knows one and the machine has it; else our own kernels.
+     */
+    case auto
+    /**
+     * Candle on the processor: a check of our kernels, slower than they are.
+     */
+    case candle
+    /**
+     * Candle on Apple's graphics processors.
+     */
+    case metal
+    /**
+     * Candle on NVIDIA's.
+     */
+    case cuda
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension BackendChoice: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeBackendChoice: FfiConverterRustBuffer {
+    typealias SwiftType = BackendChoice
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> BackendChoice {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .cpu
+        
+        case 2: return .auto
+        
+        case 3: return .candle
+        
+        case 4: return .metal
+        
+        case 5: return .cuda
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: BackendChoice, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .cpu:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .auto:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .candle:
+            writeInt(&buf, Int32(3))
+        
+        
+        case .metal:
+            writeInt(&buf, Int32(4))
+        
+        
+        case .cuda:
+            writeInt(&buf, Int32(5))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBackendChoice_lift(_ buf: RustBuffer) throws -> BackendChoice {
+    return try FfiConverterTypeBackendChoice.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBackendChoice_lower(_ value: BackendChoice) -> RustBuffer {
+    return FfiConverterTypeBackendChoice.lower(value)
 }
 
 
@@ -10726,6 +11008,30 @@ fileprivate struct FfiConverterOptionTypeActivations: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeBackendChoice: FfiConverterRustBuffer {
+    typealias SwiftType = BackendChoice?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeBackendChoice.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeBackendChoice.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeKvFormat: FfiConverterRustBuffer {
     typealias SwiftType = KvFormat?
 
@@ -10841,6 +11147,31 @@ fileprivate struct FfiConverterSequenceTypeLexicon: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeLexicon.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeBackendAvailability: FfiConverterRustBuffer {
+    typealias SwiftType = [BackendAvailability]
+
+    public static func write(_ value: [BackendAvailability], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeBackendAvailability.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [BackendAvailability] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [BackendAvailability]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeBackendAvailability.read(from: &buf))
         }
         return seq
     }
@@ -11071,6 +11402,16 @@ fileprivate struct FfiConverterSequenceOptionTypeTap: FfiConverterRustBuffer {
     }
 }
 /**
+ * All backends, and which of them this build and machine can use. Those that the build has are tried.
+ */
+public func availableBackends()throws  -> [BackendAvailability]  {
+    return try  FfiConverterSequenceTypeBackendAvailability.lift(try rustCallWithError(FfiConverterTypeNibbleError_lift) {
+        uniffiCallStatus in
+    uniffi_nibble_ffi_fn_func_available_backends(uniffiCallStatus
+    )
+})
+}
+/**
  * The primers that are used where none are given.
  */
 public func builtinPrimers()throws  -> Primers  {
@@ -11182,6 +11523,9 @@ private let initializationResult: InitializationResult = {
     let scaffolding_contract_version = ffi_nibble_ffi_uniffi_contract_version()
     if bindings_contract_version != scaffolding_contract_version {
         return InitializationResult.contractVersionMismatch
+    }
+    if (uniffi_nibble_ffi_checksum_func_available_backends() != 47161) {
+        return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nibble_ffi_checksum_func_builtin_primers() != 8321) {
         return InitializationResult.apiChecksumMismatch
@@ -11352,6 +11696,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nibble_ffi_checksum_method_logs_set_level() != 41278) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_nibble_ffi_checksum_method_model_backend() != 62795) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nibble_ffi_checksum_method_model_decode() != 5501) {

@@ -633,6 +633,11 @@ uint64_t uniffi_nibble_ffi_fn_constructor_model_open(RustBuffer path, RustBuffer
 uint64_t uniffi_nibble_ffi_fn_constructor_model_open_descriptor(int32_t descriptor, uint64_t offset, uint64_t length, RustBuffer name, RustBuffer options, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODEL_BACKEND
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODEL_BACKEND
+RustBuffer uniffi_nibble_ffi_fn_method_model_backend(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODEL_DECODE
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODEL_DECODE
 RustBuffer uniffi_nibble_ffi_fn_method_model_decode(uint64_t ptr, RustBuffer tokens, RustCallStatus *_Nonnull out_status
@@ -906,6 +911,12 @@ uint32_t uniffi_nibble_ffi_fn_method_usermodel_word_count(uint64_t ptr, RustCall
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_USERMODEL_WORDS
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_USERMODEL_WORDS
 RustBuffer uniffi_nibble_ffi_fn_method_usermodel_words(uint64_t ptr, RustBuffer part, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_FUNC_AVAILABLE_BACKENDS
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_FUNC_AVAILABLE_BACKENDS
+RustBuffer uniffi_nibble_ffi_fn_func_available_backends(RustCallStatus *_Nonnull out_status
+    
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_FUNC_BUILTIN_PRIMERS
@@ -1213,6 +1224,12 @@ void ffi_nibble_ffi_rust_future_free_void(uint64_t handle
 #ifndef UNIFFI_FFIDEF_FFI_NIBBLE_FFI_RUST_FUTURE_COMPLETE_VOID
 #define UNIFFI_FFIDEF_FFI_NIBBLE_FFI_RUST_FUTURE_COMPLETE_VOID
 void ffi_nibble_ffi_rust_future_complete_void(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_FUNC_AVAILABLE_BACKENDS
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_FUNC_AVAILABLE_BACKENDS
+uint16_t uniffi_nibble_ffi_checksum_func_available_backends(void
+    
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_FUNC_BUILTIN_PRIMERS
@@ -1554,6 +1571,12 @@ uint16_t uniffi_nibble_ffi_checksum_method_logs_drain(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_LOGS_SET_LEVEL
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_LOGS_SET_LEVEL
 uint16_t uniffi_nibble_ffi_checksum_method_logs_set_level(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_MODEL_BACKEND
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_MODEL_BACKEND
+uint16_t uniffi_nibble_ffi_checksum_method_model_backend(void
     
 );
 #endif

@@ -79,6 +79,18 @@ final class ErrorTests: XCTestCase {
         guard case .invalidArgument(name: "descriptor", _, _, _) = failure else { return XCTFail() }
     }
 
+    func testABackendThatIsNotThereIsAnErrorAndTheCPUAlwaysIs() async throws {
+        for found in try Backend.available where !found.isUsable {
+            XCTAssertNotNil(found.remark)
+            let failure = await opening(Places.phi3Tiny, ModelOptions(backend: found.backend))
+            guard case .invalidArgument(name: "backend", _, _, _) = failure else { return XCTFail("\(found)") }
+        }
+        for backend in [Backend.cpu, .automatic] {
+            let model = try await Model(contentsOf: Places.phi3Tiny, options: ModelOptions(backend: backend))
+            XCTAssertEqual(try model.backend, Backend.Status(name: "cpu", fallback: nil))
+        }
+    }
+
     func testWhatWasClosedSaysSo() async throws {
         let model = try await Model(contentsOf: Places.phi3Tiny)
         let session = try model.makeSession()

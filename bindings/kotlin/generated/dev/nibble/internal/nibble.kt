@@ -675,6 +675,8 @@ internal object IntegrityCheckingUniffiLib {
     }
 
     internal fun ensureInitialized() = Unit
+    external fun uniffi_nibble_ffi_checksum_func_available_backends(
+    ): Int
     external fun uniffi_nibble_ffi_checksum_func_builtin_primers(
     ): Int
     external fun uniffi_nibble_ffi_checksum_func_engine_notice_from_json(
@@ -788,6 +790,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_nibble_ffi_checksum_method_logs_drain(
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_logs_set_level(
+    ): Int
+    external fun uniffi_nibble_ffi_checksum_method_model_backend(
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_model_decode(
     ): Int
@@ -1075,6 +1079,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_nibble_ffi_fn_constructor_model_open_descriptor(`descriptor`: Int,`offset`: Long,`length`: Long,`name`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
+    external fun uniffi_nibble_ffi_fn_method_model_backend(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
     external fun uniffi_nibble_ffi_fn_method_model_decode(`ptr`: Long,`tokens`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_nibble_ffi_fn_method_model_encode(`ptr`: Long,`text`: RustBuffer.ByValue,`parseSpecialTokens`: Byte,uniffi_out_err: UniffiRustCallStatus, 
@@ -1184,6 +1190,8 @@ internal object UniffiLib {
     external fun uniffi_nibble_ffi_fn_method_usermodel_word_count(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Int
     external fun uniffi_nibble_ffi_fn_method_usermodel_words(`ptr`: Long,`part`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
+    external fun uniffi_nibble_ffi_fn_func_available_backends(uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_nibble_ffi_fn_func_builtin_primers(uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
@@ -1322,6 +1330,9 @@ private fun uniffiCheckContractApiVersion(lib: IntegrityCheckingUniffiLib) {
 }
 @Suppress("UNUSED_PARAMETER")
 private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
+    if ((lib.uniffi_nibble_ffi_checksum_func_available_backends() and 0xFFFF) != 47161) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_nibble_ffi_checksum_func_builtin_primers() and 0xFFFF) != 8321) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1491,6 +1502,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nibble_ffi_checksum_method_logs_set_level() and 0xFFFF) != 41278) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_nibble_ffi_checksum_method_model_backend() and 0xFFFF) != 62795) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nibble_ffi_checksum_method_model_decode() and 0xFFFF) != 5501) {
@@ -5392,6 +5406,11 @@ internal object FfiConverterTypeLogs: FfiConverter<Logs, Long> {
 internal interface ModelInterface {
     
     /**
+     * What runs the network now.
+     */
+    fun `backend`(): BackendStatus
+    
+    /**
      * The text of tokens.
      */
     fun `decode`(`tokens`: List<kotlin.UInt>): kotlin.String
@@ -5528,6 +5547,23 @@ internal open class Model: Disposable, AutoCloseable, ModelInterface
             UniffiLib.uniffi_nibble_ffi_fn_clone_model(handle, status)
         }
     }
+
+    
+    /**
+     * What runs the network now.
+     */
+    @Throws(NibbleException::class)override fun `backend`(): BackendStatus {
+            return FfiConverterTypeBackendStatus.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NibbleException) { _status ->
+    UniffiLib.uniffi_nibble_ffi_fn_method_model_backend(
+        it,
+        _status)
+}
+    }
+    )
+    }
+    
 
     
     /**
@@ -7998,6 +8034,108 @@ internal object FfiConverterTypeVerification: FfiConverter<Verification, Long> {
 
 
 /**
+ * A backend, and whether it can be used here.
+ */
+internal data class BackendAvailability (
+    /**
+     * The backend.
+     */
+    val `backend`: BackendChoice
+    , 
+    /**
+     * Whether this build has it and this machine can run it.
+     */
+    val `usable`: kotlin.Boolean
+    , 
+    /**
+     * Why it cannot be used, or in what it is limited.
+     */
+    val `remark`: kotlin.String?
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeBackendAvailability: FfiConverterRustBuffer<BackendAvailability> {
+    override fun read(buf: ByteBuffer): BackendAvailability {
+        return BackendAvailability(
+            FfiConverterTypeBackendChoice.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: BackendAvailability) = (
+            FfiConverterTypeBackendChoice.allocationSize(value.`backend`) +
+            FfiConverterBoolean.allocationSize(value.`usable`) +
+            FfiConverterOptionalString.allocationSize(value.`remark`)
+    )
+
+    override fun write(value: BackendAvailability, buf: ByteBuffer) {
+            FfiConverterTypeBackendChoice.write(value.`backend`, buf)
+            FfiConverterBoolean.write(value.`usable`, buf)
+            FfiConverterOptionalString.write(value.`remark`, buf)
+    }
+}
+
+
+
+/**
+ * What runs the network of a model now.
+ */
+internal data class BackendStatus (
+    /**
+     * Its name: `cpu` for our own kernels, or `candle`.
+     */
+    val `name`: kotlin.String
+    , 
+    /**
+     * Why the backend that was chosen does not run it; none while it does.
+     */
+    val `fallback`: kotlin.String?
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeBackendStatus: FfiConverterRustBuffer<BackendStatus> {
+    override fun read(buf: ByteBuffer): BackendStatus {
+        return BackendStatus(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: BackendStatus) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterOptionalString.allocationSize(value.`fallback`)
+    )
+
+    override fun write(value: BackendStatus, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterOptionalString.write(value.`fallback`, buf)
+    }
+}
+
+
+
+/**
  * A piece of generated text.
  */
 internal data class Chunk (
@@ -9318,6 +9456,12 @@ internal data class ModelOptions (
      * [`MemoryEstimate::total`] is more.
      */
     val `memoryLimit`: kotlin.ULong? = null 
+    , 
+    /**
+     * What runs the network; none for our own kernels. Where the chosen one fails, those go on, and [`Model::backend`]
+     * says why. One that this build does not have is an `InvalidArgument`.
+     */
+    val `backend`: BackendChoice? = null 
     
 ){
     
@@ -9339,6 +9483,7 @@ internal object FfiConverterTypeModelOptions: FfiConverterRustBuffer<ModelOption
             FfiConverterOptionalTypeActivations.read(buf),
             FfiConverterOptionalTypeKvFormat.read(buf),
             FfiConverterOptionalULong.read(buf),
+            FfiConverterOptionalTypeBackendChoice.read(buf),
         )
     }
 
@@ -9347,7 +9492,8 @@ internal object FfiConverterTypeModelOptions: FfiConverterRustBuffer<ModelOption
             FfiConverterUInt.allocationSize(value.`context`) +
             FfiConverterOptionalTypeActivations.allocationSize(value.`activations`) +
             FfiConverterOptionalTypeKvFormat.allocationSize(value.`kvFormat`) +
-            FfiConverterOptionalULong.allocationSize(value.`memoryLimit`)
+            FfiConverterOptionalULong.allocationSize(value.`memoryLimit`) +
+            FfiConverterOptionalTypeBackendChoice.allocationSize(value.`backend`)
     )
 
     override fun write(value: ModelOptions, buf: ByteBuffer) {
@@ -9356,6 +9502,7 @@ internal object FfiConverterTypeModelOptions: FfiConverterRustBuffer<ModelOption
             FfiConverterOptionalTypeActivations.write(value.`activations`, buf)
             FfiConverterOptionalTypeKvFormat.write(value.`kvFormat`, buf)
             FfiConverterOptionalULong.write(value.`memoryLimit`, buf)
+            FfiConverterOptionalTypeBackendChoice.write(value.`backend`, buf)
     }
 }
 
@@ -10648,6 +10795,63 @@ internal object FfiConverterTypeActivations: FfiConverterRustBuffer<Activations>
     override fun allocationSize(value: Activations) = 4UL
 
     override fun write(value: Activations, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What runs a network, and on what.
+ */
+
+internal enum class BackendChoice {
+    
+    /**
+     * Our own kernels on the processor: in every build.
+     */
+    CPU,
+    /**
+     * Candle on a graphics processor, where this build knows one and the machine has it; else our own kernels.
+     */
+    AUTO,
+    /**
+     * Candle on the processor: a check of our kernels, slower than they are.
+     */
+    CANDLE,
+    /**
+     * Candle on Apple's graphics processors.
+     */
+    METAL,
+    /**
+     * Candle on NVIDIA's.
+     */
+    CUDA;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeBackendChoice: FfiConverterRustBuffer<BackendChoice> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        BackendChoice.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: BackendChoice) = 4UL
+
+    override fun write(value: BackendChoice, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -14230,6 +14434,38 @@ internal object FfiConverterOptionalTypeActivations: FfiConverterRustBuffer<Acti
 /**
  * @suppress
  */
+internal object FfiConverterOptionalTypeBackendChoice: FfiConverterRustBuffer<BackendChoice?> {
+    override fun read(buf: ByteBuffer): BackendChoice? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeBackendChoice.read(buf)
+    }
+
+    override fun allocationSize(value: BackendChoice?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeBackendChoice.allocationSize(value)
+        }
+    }
+
+    override fun write(value: BackendChoice?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeBackendChoice.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 internal object FfiConverterOptionalTypeKvFormat: FfiConverterRustBuffer<KvFormat?> {
     override fun read(buf: ByteBuffer): KvFormat? {
         if (buf.get().toInt() == 0) {
@@ -14368,6 +14604,34 @@ internal object FfiConverterSequenceTypeLexicon: FfiConverterRustBuffer<List<Lex
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeLexicon.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterSequenceTypeBackendAvailability: FfiConverterRustBuffer<List<BackendAvailability>> {
+    override fun read(buf: ByteBuffer): List<BackendAvailability> {
+        val len = buf.getInt()
+        return List<BackendAvailability>(len) {
+            FfiConverterTypeBackendAvailability.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<BackendAvailability>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeBackendAvailability.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<BackendAvailability>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeBackendAvailability.write(it, buf)
         }
     }
 }
@@ -14623,6 +14887,20 @@ internal object FfiConverterSequenceOptionalTypeTap: FfiConverterRustBuffer<List
         }
     }
 }
+        /**
+         * All backends, and which of them this build and machine can use. Those that the build has are tried.
+         */
+    @Throws(NibbleException::class) internal fun `availableBackends`(): List<BackendAvailability> {
+            return FfiConverterSequenceTypeBackendAvailability.lift(
+    uniffiRustCallWithError(NibbleException) { _status ->
+    UniffiLib.uniffi_nibble_ffi_fn_func_available_backends(
+    
+        _status)
+}
+    )
+    }
+    
+
         /**
          * The primers that are used where none are given.
          */

@@ -43,6 +43,8 @@ public enum class KvFormat(internal val native: NativeKvFormat) {
  * @property kvFormat how sessions store keys and values unless they ask for another way; null for 16 bits
  * @property memoryLimit bytes that the model and one session may take: opening fails with
  *   [NibbleException.MemoryLimit] where [MemoryEstimate.total] is more; null for no limit
+ * @property backend what runs the network. Where the chosen one fails, our own kernels go on, and [Model.backend] says
+ *   why; one that this build does not have is a [NibbleException.InvalidArgument]
  */
 public data class ModelOptions(
     val threads: Int = 0,
@@ -50,6 +52,7 @@ public data class ModelOptions(
     val activations: Activations? = null,
     val kvFormat: KvFormat? = null,
     val memoryLimit: Long? = null,
+    val backend: Backend = Backend.CPU,
 ) {
     internal fun native() = NativeModelOptions(
         threads.unsigned("threads"),
@@ -57,6 +60,7 @@ public data class ModelOptions(
         activations?.native,
         kvFormat?.native,
         memoryLimit?.unsigned("memoryLimit"),
+        backend.native.takeIf { backend != Backend.CPU },
     )
 }
 
@@ -124,6 +128,12 @@ public class Model internal constructor(internal val native: NativeModel) : Clos
             info.contextLength.signed(),
             info.layers.signed(),
         )
+    }
+
+    /** What runs the network now. */
+    public fun backend(): BackendStatus {
+        val status = nativeCall { native.backend() }
+        return BackendStatus(status.name, status.fallback)
     }
 
     /** Bytes of memory that the model with one session of these options takes. */

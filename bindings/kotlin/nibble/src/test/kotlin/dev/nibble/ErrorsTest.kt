@@ -100,6 +100,17 @@ class ErrorsTest {
     @Test
     fun `arguments out of range`() = runTest {
         failure<NibbleException.InvalidArgument> { Model.open(Fixtures.tiny, ModelOptions(threads = -1)) }
+        for (found in Backend.available().filter { !it.usable }) {
+            assertTrue(found.remark != null)
+            failure<NibbleException.InvalidArgument> {
+                Model.open(Fixtures.tiny, ModelOptions(backend = found.backend))
+            }
+        }
+        for (backend in listOf(Backend.CPU, Backend.AUTO)) {
+            Model.open(Fixtures.tiny, ModelOptions(backend = backend)).use {
+                assertEquals(BackendStatus("cpu", null), it.backend())
+            }
+        }
         failure<NibbleException.InvalidArgument> { Model.openDescriptor(-1, 0, 10, "asset") }
         Model.open(Fixtures.tiny).use { model ->
             assertThrows<NibbleException.InvalidArgument> { model.decode(listOf(1_000_000)) }
