@@ -87,7 +87,8 @@ final class ErrorTests: XCTestCase {
         }
         for backend in [Backend.cpu, .automatic] {
             let model = try await Model(contentsOf: Places.phi3Tiny, options: ModelOptions(backend: backend))
-            XCTAssertEqual(try model.backend, Backend.Status(name: "cpu", fallback: nil))
+            XCTAssertEqual(try model.backend.name, "cpu")
+            XCTAssertNil(try model.backend.fallback)
         }
     }
 
