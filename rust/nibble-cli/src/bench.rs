@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use nibble::{CancelHandle, RopePolicy, Session, SessionOptions};
+use nibble::{CancelHandle, Error, RopePolicy, Session, SessionOptions};
 use serde::Serialize;
 
-use crate::engine::{ComputeArguments, ModelArgument, SessionArguments};
+use crate::engine::{BackendArguments, ComputeArguments, ModelArgument, SessionArguments};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::memory::peak_resident_bytes;
@@ -42,6 +42,9 @@ pub(crate) struct Arguments {
     compute: ComputeArguments,
 
     #[command(flatten)]
+    backend: BackendArguments,
+
+    #[command(flatten)]
     session: SessionArguments,
 }
 
@@ -50,6 +53,8 @@ struct Report {
     pp: usize,
     tg: usize,
     depth: usize,
+    /// What ran the network; candle chooses threads and instructions by itself.
+    backend: &'static str,
     threads: usize,
     instruction_set: &'static str,
     /// Medians; `null` for what was not measured.
@@ -68,7 +73,8 @@ struct Report {
 pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let interrupt = Interrupt::install()?;
     let cancel = interrupt.handle();
-    let model = arguments.compute.open(&arguments.model, None)?;
+    let backend = arguments.backend.choice()?;
+    let model = arguments.compute.open_on(backend, &arguments.model, None)?;
     let Arguments { pp, tg, depth, .. } = *arguments;
     let repetitions = usize::from(arguments.repetitions);
     // At least two, for the warm-up.
@@ -114,11 +120,19 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
         aborts.extend(abort(&mut session, tokens, index, &cancel)?);
     }
     bar.finish_and_clear();
+    if let Some(fallback) = model.backend().fallback() {
+        // Times of another backend than the one that was asked for mean nothing.
+        return Err(Failure::Engine(Error::Backend {
+            backend: "chosen",
+            reason: fallback.reason,
+        }));
+    }
 
     let report = Report {
         pp,
         tg,
         depth,
+        backend: model.backend().kind().name(),
         threads: model.backend().cpu().threads(),
         instruction_set: model.backend().cpu().kernels().instruction_set().name(),
         prefill_tokens_per_second: quantile(&mut prefill_samples, 0.5),
@@ -211,6 +225,7 @@ fn table(report: &Report) -> Table {
         pp,
         tg,
         depth,
+        backend,
         threads,
         instruction_set,
         ..
@@ -219,7 +234,10 @@ fn table(report: &Report) -> Table {
     let decode = speed(report.decode_tokens_per_second, &report.decode_samples);
     table.row([
         &"computing with",
-        &format!("{threads} threads, {instruction_set}"),
+        &match *backend {
+            "cpu" => format!("{threads} threads, {instruction_set}"),
+            other => format!("{other}, with threads of its own"),
+        },
     ]);
     table.row([&format!("prefill of {pp} at depth {depth}"), &prefill]);
     table.row([&format!("decode of {tg} at depth {depth}"), &decode]);

@@ -155,7 +155,7 @@ impl BoundaryModel {
     ) -> Result<Distribution> {
         let tokens = self.tokens(text)?;
         let last = tokens.len().saturating_sub(1);
-        let following = Following::of(&self.index, text.join);
+        let following = Following::of(self.session.model(), &self.index, text.join);
         let mut found = None;
         counted(&mut self.session, &tokens, passes, |session| {
             session.prefill_scored(&tokens, &[(last, following.rows())], cancel, |_, logits| {
@@ -207,7 +207,7 @@ impl BoundaryModel {
             };
             return Ok(vec![(key, self.distribution(&text, cancel, passes)?)]);
         }
-        let following = |join: &Join| Following::of(&self.index, *join);
+        let following = |join: &Join| Following::of(self.session.model(), &self.index, *join);
         let branches: Vec<_> = ahead
             .iter()
             .map(|(_, join, tokens)| (tokens.as_slice(), following(join).rows()))
@@ -265,30 +265,42 @@ struct Following<'a> {
     index: &'a VocabIndex,
     /// Ranks; `None` for all tokens.
     ranks: Option<Range<usize>>,
+    /// Whether their rows of the head are neighbours. To pick them one by one takes longer than the whole head.
+    are_neighbours: bool,
 }
 
 impl<'a> Following<'a> {
     /// After a space, which belongs to the next token, only tokens that begin with one: the head of all others
     /// need not be computed.
-    fn of(index: &'a VocabIndex, join: Join) -> Following<'a> {
-        let ranks = (join == Join::Space).then(|| index.interval(b" "));
-        Following { index, ranks }
+    fn of(model: &Model, index: &'a VocabIndex, join: Join) -> Following<'a> {
+        Following {
+            index,
+            ranks: (join == Join::Space).then(|| index.interval(b" ")),
+            are_neighbours: model.gguf().prepared_source().is_some(),
+        }
+    }
+
+    fn tokens(&self, ranks: &Range<usize>) -> &'a [u32] {
+        self.index.tokens().get(ranks.clone()).unwrap_or_default()
     }
 
     /// The rows of the head to compute.
     fn rows(&self) -> HeadRows<'a> {
         match &self.ranks {
-            Some(ranks) => {
-                HeadRows::Set(self.index.tokens().get(ranks.clone()).unwrap_or_default())
-            }
-            None => HeadRows::All,
+            Some(ranks) if self.are_neighbours => HeadRows::Set(self.tokens(ranks)),
+            _ => HeadRows::All,
         }
     }
 
     /// The distribution that the logits of those rows are.
     fn distribution(&self, logits: &[f32]) -> Distribution {
         match &self.ranks {
-            Some(ranks) => Distribution::of_ranks(ranks.start, logits),
+            Some(ranks) if self.are_neighbours => Distribution::of_ranks(ranks.start, logits),
+            Some(ranks) => {
+                let logit = |&token: &u32| logits.get(token as usize).copied().unwrap_or(f32::NAN);
+                let logits: Vec<f32> = self.tokens(ranks).iter().map(logit).collect();
+                Distribution::of_ranks(ranks.start, &logits)
+            }
             None => Distribution::new(self.index, logits),
         }
     }
@@ -393,6 +405,43 @@ mod tests {
             }
         }
         assert!((1..=12).contains(&shifts), "{shifts} shifts");
+    }
+
+    #[test]
+    fn a_prepared_model_expects_what_its_source_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let prepared = folder.path().join("model.nibble.gguf");
+        let source = nibble_testkit::fixture("phi3-tiny/model-q8_0.gguf");
+        let mut work = nibble::prepared::Preparation::new(&source, &prepared).unwrap();
+        while work.step().unwrap().is_some() {}
+        let [mut plain, mut prepared] = [source, prepared].map(|path| {
+            let options = ModelOptions {
+                ignore_prepared: true,
+                ..Default::default()
+            };
+            let model = Arc::new(Model::open(path, &options).unwrap());
+            let index = Arc::new(VocabIndex::new(model.tokenizer()));
+            BoundaryModel::new(model, index).unwrap()
+        });
+        let space = plain.index.interval(b" ");
+        for (before, join) in [("God created the", Join::Space), ("", Join::Direct)] {
+            let text = BoundaryText {
+                join,
+                ..text("In the beginning\n", before)
+            };
+            let ((found, _), (expected, _)) = (run(&mut prepared, &text), run(&mut plain, &text));
+            let mut total = 0.0;
+            for rank in 0..plain.index.len() {
+                let (a, b) = (found.probability(rank), expected.probability(rank));
+                assert!((a - b).abs() < 0.02, "{a} {b}");
+                assert!(join == Join::Direct || space.contains(&rank) || b == 0.0);
+                total += b;
+            }
+            assert!(
+                join == Join::Direct || (total - 1.0).abs() < 1e-3,
+                "{total}"
+            );
+        }
     }
 
     #[test]
