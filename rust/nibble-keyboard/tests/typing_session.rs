@@ -187,7 +187,7 @@ fn the_models_answer_is_awaited_and_comes_by_poll() {
 #[test]
 fn ghost_text_stays_while_it_is_typed_along_and_is_accepted() {
     let mut typist = Typist::with_model();
-    typist.type_slowly("in the");
+    typist.type_slowly("of the");
     assert_eq!(typist.ghost, "", "nothing is foreseen while keys come");
     typist.pause();
     let ghost = typist.ghost.clone();
@@ -208,7 +208,7 @@ fn ghost_text_stays_while_it_is_typed_along_and_is_accepted() {
     );
     typist.send(Event::AcceptGhost(GhostPart::All));
     let text = typist.field.text();
-    assert_eq!(text.trim_end(), format!("In the{}", ghost.trim_end()));
+    assert_eq!(text.trim_end(), format!("Of the{}", ghost.trim_end()));
 
     typist.type_slowly("#");
     assert_eq!(typist.ghost, "");
