@@ -18,27 +18,25 @@
 //! # }
 //! ```
 //!
-//! The merging is that of the `tokenizers` crate. Its cache is off, because it would keep typed text in
-//! memory, and so is its thread pool.
+//! Tokens are those of the `tokenizers` crate, which tests compare it with. The crate itself would keep half a million
+//! strings in memory for a large vocabulary, and pieces of what was typed; here are flat arrays, and nothing is kept.
 
 mod byte_alphabet;
+mod byte_pairs;
 mod detokenizer;
 mod pre_tokenizer;
 mod tables;
 mod vocabulary;
 
 use aho_corasick::AhoCorasick;
-use tokenizers::models::bpe::BPE;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::{
-    Model as _, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _,
-};
 
 pub use detokenizer::Detokenizer;
 pub use vocabulary::TokenKind;
 
 use crate::gguf::Gguf;
 use crate::{Error, Result};
+use byte_pairs::BytePairs;
+use pre_tokenizer::PreTokenizer;
 use vocabulary::Vocabulary;
 
 /// What [`Tokenizer::encode`] makes of the text of a special token, such as `<|end|>`.
@@ -54,8 +52,10 @@ pub enum SpecialTokens {
 /// A model's vocabulary and how it cuts text up. Immutable; share it between threads.
 pub struct Tokenizer {
     vocabulary: Vocabulary,
-    bpe: BPE,
-    pieces: Sequence,
+    pre_tokenizer: PreTokenizer,
+    byte_pairs: BytePairs,
+    /// The normal tokens, sorted by their bytes; empty where pieces are not looked up as a whole.
+    by_bytes: Vec<u32>,
     /// Sorted by their text.
     special: Vec<u32>,
     /// Pattern `i` is the text of `special[i]`.
@@ -123,22 +123,22 @@ impl Tokenizer {
 
     /// Appends the tokens of a text without special tokens.
     fn encode_ordinary(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
-        // The cause is left out of the error: it might quote the text.
-        let internal = |what: &str| Error::Internal {
-            what: what.to_owned(),
-        };
-        let mut pieces = PreTokenizedString::from(text);
-        self.pieces
-            .pre_tokenize(&mut pieces)
-            .map_err(|_| internal("the pre-tokenizer failed"))?;
-        for (piece, _, _) in pieces.get_splits(OffsetReferential::Normalized, OffsetType::None) {
-            let tokens = self
-                .bpe
-                .tokenize(piece)
-                .map_err(|_| internal("byte-pair encoding failed"))?;
-            ids.extend(tokens.iter().map(|token| token.id));
-        }
-        Ok(())
+        self.pre_tokenizer
+            .pieces(text, |piece| match self.whole(piece.as_bytes()) {
+                Some(id) => ids.push(id),
+                None => self.byte_pairs.encode(piece.as_bytes(), ids),
+            })
+            // The cause is left out of the error: it might quote the text.
+            .map_err(|_| Error::Internal {
+                what: "the pre-tokenizer failed".to_owned(),
+            })
+    }
+
+    /// The token that a whole piece is, where it needs no merges for that.
+    fn whole(&self, piece: &[u8]) -> Option<u32> {
+        let of = |id: &u32| self.vocabulary.bytes(*id).unwrap_or_default();
+        let found = self.by_bytes.binary_search_by(|id| of(id).cmp(piece));
+        found.ok().and_then(|place| self.by_bytes.get(place)).copied()
     }
 
     /// The text of tokens, special ones included. Bytes that are no UTF-8, such as those of a part of a

@@ -1,10 +1,6 @@
 //! How each family cuts text into pieces before byte-pair encoding, by GGUF's `tokenizer.ggml.pre`.
 
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior};
+use fancy_regex::Regex;
 
 /// The names that [`PreTokenizer::named`] knows.
 pub(super) const SUPPORTED: &str = "gpt-4o, llama-bpe, smollm, gpt-2";
@@ -31,10 +27,23 @@ const LLAMA3: &str = concat!(
     r"|\s+",
 );
 
+/// The regular expression of GPT-2 (`encoder.py`).
+const GPT2: &str = concat!(
+    r"'s|'t|'re|'ve|'m|'ll|'d",
+    r"| ?\p{L}+",
+    r"| ?\p{N}+",
+    r"| ?[^\s\p{L}\p{N}]+",
+    r"|\s+(?!\S)",
+    r"|\s+",
+);
+
 /// What the name of a pre-tokenizer stands for.
+#[derive(Debug)]
 pub(super) struct PreTokenizer {
-    /// Cuts text into pieces and spells each in the byte alphabet.
-    pub(super) pieces: Sequence,
+    /// What a piece is.
+    pattern: Regex,
+    /// Whether every digit is a piece of its own, before anything else is looked at.
+    single_digits: bool,
     /// A piece that is a token as a whole is that token, whatever the merges would make of it. So
     /// `tiktoken` does, which made Llama 3's and o200k's vocabularies; GPT-2's encoder only merges.
     /// The published merges of o200k lead to every token, so there it only saves time; those of
@@ -49,62 +58,80 @@ impl PreTokenizer {
     ///
     /// # Errors
     /// Only if a regular expression above does not compile.
-    pub(super) fn named(name: &str) -> tokenizers::Result<Option<Self>> {
-        let known = match name {
-            "gpt-4o" => PreTokenizer {
-                pieces: Sequence::new(vec![split(O200K)?, bytes(false)]),
-                whole_pieces_first: true,
-                adds_bos: false,
-            },
-            "llama-bpe" => PreTokenizer {
-                pieces: Sequence::new(vec![split(LLAMA3)?, bytes(false)]),
-                whole_pieces_first: true,
-                adds_bos: true,
-            },
-            "smollm" => PreTokenizer {
-                pieces: Sequence::new(vec![Digits::new(true).into(), bytes(true)]),
-                whole_pieces_first: false,
-                adds_bos: false,
-            },
-            "gpt-2" => PreTokenizer {
-                pieces: Sequence::new(vec![bytes(true)]),
-                whole_pieces_first: false,
-                adds_bos: false,
-            },
+    pub(super) fn named(name: &str) -> Result<Option<Self>, Box<fancy_regex::Error>> {
+        let (pattern, single_digits, whole_pieces_first, adds_bos) = match name {
+            "gpt-4o" => (O200K, false, true, false),
+            "llama-bpe" => (LLAMA3, false, true, true),
+            "smollm" => (GPT2, true, false, false),
+            "gpt-2" => (GPT2, false, false, false),
             _ => return Ok(None),
         };
-        Ok(Some(known))
+        Ok(Some(PreTokenizer {
+            pattern: Regex::new(pattern)?,
+            single_digits,
+            whole_pieces_first,
+            adds_bos,
+        }))
     }
-}
 
-fn split(pattern: &str) -> tokenizers::Result<PreTokenizerWrapper> {
-    let pattern = SplitPattern::Regex(pattern.to_owned());
-    Ok(Split::new(pattern, SplitDelimiterBehavior::Isolated, false)?.into())
-}
+    /// Calls `each` with the pieces of `text`, one after the other; together they are the text.
+    ///
+    /// # Errors
+    /// Where matching takes too many steps.
+    pub(super) fn pieces<'t>(
+        &self,
+        text: &'t str,
+        mut each: impl FnMut(&'t str),
+    ) -> Result<(), Box<fancy_regex::Error>> {
+        if !self.single_digits {
+            return self.matches(text, &mut each);
+        }
+        for part in text.split_inclusive(char::is_numeric) {
+            let digit = part.chars().next_back().filter(|last| last.is_numeric());
+            let before = part.len() - digit.map_or(0, char::len_utf8);
+            let (before, digit) = part.split_at_checked(before).unwrap_or((part, ""));
+            self.matches(before, &mut each)?;
+            if !digit.is_empty() {
+                // The pattern may not take it, and then it is what lies between two matches.
+                each(digit);
+            }
+        }
+        Ok(())
+    }
 
-/// Spells pieces in the byte alphabet, after cutting them by GPT-2's regular expression if asked to.
-fn bytes(gpt2_pieces: bool) -> PreTokenizerWrapper {
-    ByteLevel::new(false, false, gpt2_pieces).into()
+    /// The matches of the pattern, and what lies between them.
+    fn matches<'t>(
+        &self,
+        text: &'t str,
+        each: &mut impl FnMut(&'t str),
+    ) -> Result<(), Box<fancy_regex::Error>> {
+        let mut end = 0;
+        for found in self.pattern.find_iter(text) {
+            let found = found?;
+            if let Some(between) = text.get(end..found.start()).filter(|text| !text.is_empty()) {
+                each(between);
+            }
+            each(found.as_str());
+            end = found.end();
+        }
+        if let Some(rest) = text.get(end..).filter(|text| !text.is_empty()) {
+            each(rest);
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::byte_alphabet::byte_of;
-    use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _};
 
     /// The pieces of `text`, with `|` between them.
     fn pieces(name: &str, text: &str) -> String {
-        let mut pieces = PreTokenizedString::from(text);
+        let mut pieces = Vec::new();
         let known = PreTokenizer::named(name).unwrap().unwrap();
-        known.pieces.pre_tokenize(&mut pieces).unwrap();
-        pieces
-            .get_splits(OffsetReferential::Normalized, OffsetType::None)
-            .into_iter()
-            .map(|(piece, _, _)| piece.chars().filter_map(byte_of).collect())
-            .map(|piece| String::from_utf8(piece).unwrap())
-            .collect::<Vec<_>>()
-            .join("|")
+        known.pieces(text, |piece| pieces.push(piece)).unwrap();
+        assert_eq!(pieces.concat(), text);
+        pieces.join("|")
     }
 
     // Ids of real vocabularies seldom show where a piece ends, because no token is found there anyway.

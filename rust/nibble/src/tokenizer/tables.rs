@@ -1,10 +1,11 @@
 //! The tables of a tokenizer in GGUF's metadata (the keys `tokenizer.ggml.*`), checked.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use tokenizers::models::bpe::{BPE, Merges, Vocab};
 
+use super::byte_pairs::BytePairs;
 use super::pre_tokenizer::{self, PreTokenizer};
 use super::vocabulary::{TokenKind, Vocabulary};
 use super::{Tokenizer, byte_alphabet};
@@ -44,15 +45,12 @@ pub(super) fn read(model: &Gguf) -> Result<Tokenizer> {
     let pre_tokenizer = tables.pre_tokenizer()?;
     let (vocabulary, spellings) = tables.vocabulary()?;
     let merges = tables.merges(&spellings)?;
-    let merge_count = merges.len();
-    let bpe = BPE::builder()
-        .vocab_and_merges(spellings, merges)
-        .cache_capacity(0)
-        .ignore_merges(pre_tokenizer.whole_pieces_first)
-        .build()
-        .map_err(|error| {
-            tables.invalid(MERGES, "pairs of normal tokens that make another", &error)
-        })?;
+    let byte_pairs = BytePairs::new(tables.bytes(&spellings)?, merges.into_iter());
+    let mut by_bytes = Vec::new();
+    if pre_tokenizer.whole_pieces_first {
+        by_bytes.extend(vocabulary.ids(|kind| kind == TokenKind::Normal));
+        by_bytes.sort_unstable_by_key(|&id| vocabulary.bytes(id));
+    }
     let special = tables.special(&vocabulary)?;
     let special_texts = AhoCorasick::builder()
         .match_kind(MatchKind::LeftmostLongest)
@@ -75,18 +73,20 @@ pub(super) fn read(model: &Gguf) -> Result<Tokenizer> {
     let mut tokenizer = Tokenizer {
         eos: tables.token_id(EOS, &vocabulary)?,
         vocabulary,
-        bpe,
-        pieces: pre_tokenizer.pieces,
+        add_bos,
+        pre_tokenizer,
+        byte_pairs,
+        by_bytes,
         special,
         special_texts,
         bos,
-        add_bos,
         end_of_generation: Vec::new(),
     };
     tokenizer.end_of_generation = tables.end_of_generation(&tokenizer)?;
     log::debug!(
-        "tokenizer: {} tokens, {merge_count} merges, {} special tokens",
+        "tokenizer: {} tokens, {} merges, {} special tokens",
         tokenizer.vocabulary_size(),
+        tokenizer.byte_pairs.len(),
         tokenizer.special.len(),
     );
     Ok(tokenizer)
@@ -96,7 +96,10 @@ struct Tables<'a> {
     model: &'a Gguf,
 }
 
-impl Tables<'_> {
+/// The ids of the normal tokens by their spelling in the byte alphabet.
+type Spellings<'a> = HashMap<&'a str, u32>;
+
+impl<'a> Tables<'a> {
     fn invalid(&self, key: &str, expected: impl Display, found: impl Display) -> Error {
         Error::InvalidKey {
             file: self.model.file().to_path_buf(),
@@ -130,7 +133,7 @@ impl Tables<'_> {
     }
 
     /// Every token, and the ids of the normal ones by their spelling in the byte alphabet.
-    fn vocabulary(&self) -> Result<(Vocabulary, Vocab)> {
+    fn vocabulary(&self) -> Result<(Vocabulary, Spellings<'a>)> {
         let texts = self.model.metadata().strings(TOKENS)?;
         let kinds = self.model.metadata().i32s(TOKEN_TYPE)?;
         if texts.len() != kinds.len() {
@@ -138,7 +141,7 @@ impl Tables<'_> {
             return Err(self.invalid(TOKEN_TYPE, expected, kinds.len()));
         }
         let mut vocabulary = Vocabulary::with_capacity(kinds.len());
-        let mut spellings = Vocab::with_capacity(kinds.len());
+        let mut spellings = Spellings::with_capacity(kinds.len());
         for ((id, text), &kind) in (0..).zip(texts).zip(&kinds) {
             let text = text?;
             let kind = TokenKind::from_gguf(kind).ok_or_else(|| {
@@ -149,44 +152,52 @@ impl Tables<'_> {
                 .push(text, kind)
                 .ok_or_else(|| self.invalid(TOKENS, "less than 4 GiB of text", "more"))?;
             if kind == TokenKind::Normal
-                && let Some(first) = spellings.insert(text.to_owned(), id)
+                && let Some(first) = spellings.insert(text, id)
             {
                 let found = format!("{text:?} as token {first} and as token {id}");
                 return Err(self.invalid(TOKENS, "each normal token once", found));
             }
         }
         vocabulary.shrink_to_fit();
-        for byte in (0..=u8::MAX).filter(|&byte| is_ordinary(byte)) {
-            if !spellings.contains_key(byte_alphabet::character_of(byte).to_string().as_str()) {
+        Ok((vocabulary, spellings))
+    }
+
+    /// The token of each byte.
+    fn bytes(&self, spellings: &Spellings<'_>) -> Result<[Option<u32>; 256]> {
+        let mut bytes = [None; 256];
+        for (byte, token) in (0..=u8::MAX).zip(&mut bytes) {
+            let mut buffer = [0; 4];
+            let spelling = byte_alphabet::character_of(byte).encode_utf8(&mut buffer);
+            *token = spellings.get(&*spelling).copied();
+            if token.is_none() && is_ordinary(byte) {
                 let found = format!("none for byte {byte:#04x}");
                 return Err(self.invalid(TOKENS, "a token for each byte of ordinary text", found));
             }
         }
-        Ok((vocabulary, spellings))
+        Ok(bytes)
     }
 
-    /// The merges, first merges first. That their three tokens exist is left to [`BPE`]'s builder, which
-    /// relies on no token being longer than the longest of the vocabulary.
-    fn merges(&self, spellings: &Vocab) -> Result<Merges> {
-        let longest = spellings.keys().map(String::len).max().unwrap_or(0);
+    /// Pairs of tokens and the token that they make, first merges first.
+    fn merges(&self, spellings: &Spellings<'_>) -> Result<Vec<([u32; 2], u32)>> {
         let texts = self.model.metadata().strings(MERGES)?;
-        let mut merges = Merges::with_capacity(texts.len());
+        let mut merges = Vec::with_capacity(texts.len());
+        let mut merged = String::new();
         for text in texts {
             let text = text?;
-            match text.split_once(' ') {
-                Some((left, right))
-                    if !left.is_empty()
-                        && !right.is_empty()
-                        && !right.contains(' ')
-                        && left.len() + right.len() <= longest =>
-                {
-                    merges.push((left.to_owned(), right.to_owned()));
-                }
-                _ => {
-                    let expected = "two tokens that make another, with a space between them";
-                    return Err(self.invalid(MERGES, expected, format!("{text:?}")));
-                }
-            }
+            let Some((left, right)) = text.split_once(' ') else {
+                let expected = "two tokens that make another, with a space between them";
+                return Err(self.invalid(MERGES, expected, format!("{text:?}")));
+            };
+            merged.clear();
+            merged.push_str(left);
+            merged.push_str(right);
+            let id = |text: &str| {
+                spellings.get(text).copied().ok_or_else(|| {
+                    let expected = "pairs of normal tokens that make another";
+                    self.invalid(MERGES, expected, format!("{text:?}, which is none"))
+                })
+            };
+            merges.push(([id(left)?, id(right)?], id(&merged)?));
         }
         Ok(merges)
     }
