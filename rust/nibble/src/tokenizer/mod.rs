@@ -138,7 +138,10 @@ impl Tokenizer {
     fn whole(&self, piece: &[u8]) -> Option<u32> {
         let of = |id: &u32| self.vocabulary.bytes(*id).unwrap_or_default();
         let found = self.by_bytes.binary_search_by(|id| of(id).cmp(piece));
-        found.ok().and_then(|place| self.by_bytes.get(place)).copied()
+        found
+            .ok()
+            .and_then(|place| self.by_bytes.get(place))
+            .copied()
     }
 
     /// The text of tokens, special ones included. Bytes that are no UTF-8, such as those of a part of a

@@ -92,7 +92,6 @@ impl PreTokenizer {
             let (before, digit) = part.split_at_checked(before).unwrap_or((part, ""));
             self.matches(before, &mut each)?;
             if !digit.is_empty() {
-                // The pattern may not take it, and then it is what lies between two matches.
                 each(digit);
             }
         }
