@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use indicatif::ProgressBar;
 use nibble::backend::{HeadRows, Precision, Scratch, SequenceInput};
+use nibble::sampler::kl_divergence;
 use nibble::{KvCache, KvFormat, Model, SpecialTokens};
 use nibble_kernels::Kernels;
 use serde::Serialize;
@@ -211,24 +212,6 @@ fn compare(check: &Check, found: &Trace, expected: &Trace, hidden: usize) -> Che
         mean_kl_divergence,
         same_top_token: same as f64 / positions,
     }
-}
-
-/// `sum(p ln(p / q))` of the distributions of two sets of logits.
-fn kl_divergence(p: &[f32], q: &[f32]) -> f64 {
-    let (p, q) = (log_probabilities(p), log_probabilities(q));
-    p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q)).sum()
-}
-
-fn log_probabilities(logits: &[f32]) -> Vec<f64> {
-    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let sum: f64 = logits
-        .iter()
-        .map(|&logit| (f64::from(logit) - max).exp())
-        .sum();
-    logits
-        .iter()
-        .map(|&logit| f64::from(logit) - max - sum.ln())
-        .collect()
 }
 
 /// The maximum, or what is not a number if there is such a value.

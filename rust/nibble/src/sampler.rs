@@ -121,6 +121,25 @@ pub fn log_sum_exp(logits: &[f32]) -> f32 {
     max + sum.ln() as f32
 }
 
+/// `sum(p ln(p / q))` of the distributions of two sets of logits: how much `q` departs from `p` (Kullback & Leibler, "On
+/// Information and Sufficiency", 1951). Not a number where a logit is none.
+pub fn kl_divergence(p: &[f32], q: &[f32]) -> f64 {
+    let (p, q) = (log_probabilities(p), log_probabilities(q));
+    p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q)).sum()
+}
+
+fn log_probabilities(logits: &[f32]) -> Vec<f64> {
+    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let sum: f64 = logits
+        .iter()
+        .map(|&logit| (f64::from(logit) - max).exp())
+        .sum();
+    logits
+        .iter()
+        .map(|&logit| f64::from(logit) - max - sum.ln())
+        .collect()
+}
+
 /// The probabilities of the tokens with these logits, into `out`, and `ln(sum(exp(logits)))`. Logits that
 /// are not numbers count as impossible; where all of them are, so are all tokens.
 pub fn softmax(logits: &[f32], out: &mut Vec<f32>) -> f32 {

@@ -18,7 +18,7 @@ use nibble::backend::{
 };
 use nibble::gguf::Writer;
 use nibble::prepared::Preparation;
-use nibble::sampler::top_candidates;
+use nibble::sampler::{kl_divergence, top_candidates};
 use nibble::{
     CancelHandle, ErrorKind, Format, GenerationOptions, Gguf, KvCache, KvFormat, Model,
     ModelOptions, Prefill, RopePolicy, Session, SessionOptions, SpecialTokens, Stats,
@@ -99,16 +99,6 @@ fn max_difference(found: &[f32], expected: &[f32]) -> f32 {
 fn assert_close(found: &[f32], expected: &[f32]) {
     let difference = max_difference(found, expected);
     assert!(difference <= TOLERANCE, "{difference}");
-}
-
-fn kl_divergence(expected: &[f32], found: &[f32]) -> f64 {
-    let log_softmax = |logits: &[f32]| -> Vec<f64> {
-        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max) as f64;
-        let sum: f64 = logits.iter().map(|&l| (l as f64 - max).exp()).sum();
-        logits.iter().map(|&l| l as f64 - max - sum.ln()).collect()
-    };
-    let (p, q) = (log_softmax(expected), log_softmax(found));
-    p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q)).sum()
 }
 
 fn prompts(reference: &HashMap<String, Tensor>) -> Vec<&str> {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use nibble::backend::{HeadRows, Precision, Scratch, SequenceInput};
+use nibble::sampler::kl_divergence;
 use nibble::{
     CancelHandle, GenerationOptions, KvCache, KvFormat, Model, ModelOptions, RopePolicy, Session,
     SessionOptions, SpecialTokens,
@@ -78,16 +79,6 @@ fn prompts(reference: &HashMap<String, Tensor>) -> Vec<&str> {
         .collect();
     names.sort_unstable();
     names
-}
-
-fn kl_divergence(expected: &[f32], found: &[f32]) -> f64 {
-    let log_softmax = |logits: &[f32]| -> Vec<f64> {
-        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max) as f64;
-        let sum: f64 = logits.iter().map(|&l| (l as f64 - max).exp()).sum();
-        logits.iter().map(|&l| l as f64 - max - sum.ln()).collect()
-    };
-    let (p, q) = (log_softmax(expected), log_softmax(found));
-    p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q)).sum()
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::backend::{Precision, Scratch, SequenceInput};
 use crate::{
     Error, KvCache, KvFormat,
     backend::{Device, HeadRows},
+    sampler::kl_divergence,
 };
 
 /// Why a chosen backend does not run any more, in one word.
@@ -309,25 +310,9 @@ fn mean_kl_divergence(expected: &[f32], found: &[f32], vocabulary: usize) -> f64
         .chunks_exact(vocabulary)
         .zip(found.chunks_exact(vocabulary));
     let divergences: Vec<f64> = rows
-        .map(|(expected, found)| {
-            let (p, q) = (log_probabilities(expected), log_probabilities(found));
-            p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q)).sum()
-        })
+        .map(|(expected, found)| kl_divergence(expected, found))
         .collect();
     divergences.iter().sum::<f64>() / divergences.len() as f64
-}
-
-#[cfg(feature = "candle")]
-fn log_probabilities(logits: &[f32]) -> Vec<f64> {
-    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let sum: f64 = logits
-        .iter()
-        .map(|&logit| (f64::from(logit) - max).exp())
-        .sum();
-    logits
-        .iter()
-        .map(|&logit| f64::from(logit) - max - sum.ln())
-        .collect()
 }
 
 #[cfg(feature = "candle")]
