@@ -215,34 +215,47 @@ fn sum_of_positive(choice: &[f32], x: &[f32]) -> f32 {
 
 /// The words of each rank, as bounds and numbers.
 fn by_rank(first_tokens: &[[u32; 4]], ranks: usize) -> (Vec<u32>, Vec<u32>) {
-    let mut pairs: Vec<(u32, u32)> = (0..)
-        .zip(first_tokens)
-        .flat_map(|(number, tokens)| tokens.iter().map(move |&rank| (rank, number)))
-        .filter(|(rank, _)| *rank != NONE)
-        .collect();
-    pairs.sort_unstable();
-    pairs.dedup();
-    let mut bounds = vec![0; ranks + 1];
-    for &(rank, _) in &pairs {
-        if let Some(count) = bounds.get_mut(rank as usize + 1) {
-            *count += 1;
+    // A rank that a word has twice counts once.
+    let of_word = |tokens: &[u32; 4], visit: &mut dyn FnMut(usize)| {
+        for (place, &rank) in tokens.iter().enumerate() {
+            let before = tokens.get(..place).unwrap_or_default();
+            if rank != NONE && !before.contains(&rank) {
+                visit(rank as usize);
+            }
         }
+    };
+    let mut bounds = vec![0; ranks + 1];
+    for tokens in first_tokens {
+        of_word(tokens, &mut |rank| {
+            if let Some(count) = bounds.get_mut(rank + 1) {
+                *count += 1;
+            }
+        });
     }
     let mut sum = 0;
     for bound in &mut bounds {
         sum += *bound;
         *bound = sum;
     }
-    (
-        bounds,
-        pairs.into_iter().map(|(_, number)| number).collect(),
-    )
+    let mut next = bounds.clone();
+    let mut words = vec![0; sum as usize];
+    for (number, tokens) in (0..).zip(first_tokens) {
+        of_word(tokens, &mut |rank| {
+            if let Some(next) = next.get_mut(rank)
+                && let Some(word) = words.get_mut(*next as usize)
+            {
+                *word = number;
+                *next += 1;
+            }
+        });
+    }
+    (bounds, words)
 }
 
 /// Rank of each token id, [`NONE`] where it has none.
 fn ranks_of_tokens(index: &VocabIndex, vocabulary: usize) -> Vec<u32> {
     let mut ranks = vec![NONE; vocabulary];
-    for (rank, &token) in (0..).zip(index.tokens()) {
+    for (rank, token) in (0..).zip(index.tokens().iter()) {
         if let Some(slot) = ranks.get_mut(token as usize) {
             *slot = rank;
         }

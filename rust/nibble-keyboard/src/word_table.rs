@@ -45,82 +45,32 @@ const FREQUENT: usize = 128;
 impl WordTable {
     /// A table of words of languages `0..languages`, in any order.
     pub fn new<'a>(words: impl Iterator<Item = Word<'a>>, languages: usize) -> WordTable {
-        let mut sorted: Vec<(String, Word<'a>)> = words
-            .filter(|word| word.language < languages && !word.text.is_empty())
-            .map(|word| (fold(word.text), word))
-            .collect();
-        sorted.sort_by(|(a, first), (b, second)| {
-            a.as_bytes()
-                .cmp(b.as_bytes())
-                .then(second.frequency.total_cmp(&first.frequency))
-        });
-        let mut totals = vec![0.0; languages];
-        for (_, word) in &sorted {
-            if let Some(total) = totals.get_mut(word.language) {
-                *total += word.frequency.max(0.0);
-            }
+        let mut listed = ListedWords::default();
+        for word in words {
+            listed.push(&fold(word.text), word);
         }
-
-        let mut table = WordTable {
-            probabilities: vec![Vec::new(); languages],
-            ..WordTable::default()
-        };
-        for group in sorted.chunk_by(|(a, _), (b, _)| a == b) {
-            let Some((folded, first)) = group.first() else {
-                continue;
-            };
-            let number = u32::try_from(table.ends.len()).unwrap_or(u32::MAX);
-            table.folded.push_str(folded);
-            table
-                .ends
-                .push(u32::try_from(table.folded.len()).unwrap_or(u32::MAX));
-            let lists = table.probabilities.iter_mut().zip(&totals).enumerate();
-            for (language, (list, total)) in lists {
-                let of_language = group.iter().filter(|(_, word)| word.language == language);
-                let frequency: f64 = of_language.map(|(_, word)| word.frequency.max(0.0)).sum();
-                list.push(if *total > 0.0 {
-                    (frequency / total) as f32
-                } else {
-                    0.0
-                });
-            }
-            if first.text != folded {
-                table.spellings.push((number, first.text.into()));
-            }
-            if group.iter().any(|(_, word)| word.offensive) {
-                table.offensive.push(number);
-            }
-        }
-        table.frequent = table
-            .probabilities
-            .iter()
-            .map(|list| frequent(list))
-            .collect();
-        table
+        listed.into_table(languages)
     }
 
     /// The words of `lexicons`, numbered as languages in their order.
     pub fn from_lexicons(lexicons: &Lexicons) -> WordTable {
-        let mut words = Vec::new();
-        for (language, lexicon) in lexicons.as_slice().iter().enumerate() {
-            lexicon.for_each_word(|_, spelling, log_frequency, offensive| {
-                words.push((
-                    spelling.to_owned(),
-                    f64::from(log_frequency).exp(),
+        let lexicons = lexicons.as_slice();
+        let mut listed = ListedWords::default();
+        listed
+            .words
+            .reserve_exact(lexicons.iter().map(|lexicon| lexicon.len()).sum());
+        for (language, lexicon) in lexicons.iter().enumerate() {
+            lexicon.for_each_word(|folded, text, log_frequency, offensive| {
+                let word = Word {
+                    text,
+                    frequency: f64::from(log_frequency).exp(),
                     language,
                     offensive,
-                ));
+                };
+                listed.push(folded, word);
             });
         }
-        let words = words
-            .iter()
-            .map(|(text, frequency, language, offensive)| Word {
-                text,
-                frequency: *frequency,
-                language: *language,
-                offensive: *offensive,
-            });
-        WordTable::new(words, lexicons.as_slice().len())
+        listed.into_table(lexicons.len())
     }
 
     /// Number of words.
@@ -226,15 +176,133 @@ impl WordTable {
     }
 }
 
+/// The words of a table that is to be, end to end: a string of its own for each of some hundred thousand words would
+/// leave the process several times the table in freed memory.
+#[derive(Debug, Default)]
+struct ListedWords {
+    /// The folded form of each word, and its spelling where that is another.
+    text: String,
+    words: Vec<ListedWord>,
+}
+
+#[derive(Debug)]
+struct ListedWord {
+    folded: Range<u32>,
+    /// Where the spelling ends, which begins where the folded form does or ends.
+    end: u32,
+    language: u32,
+    frequency: f64,
+    offensive: bool,
+}
+
+impl ListedWords {
+    fn push(&mut self, folded: &str, word: Word<'_>) {
+        let start = to_u32(self.text.len());
+        self.text.push_str(folded);
+        let folded_end = to_u32(self.text.len());
+        if word.text != folded {
+            self.text.push_str(word.text);
+        }
+        self.words.push(ListedWord {
+            folded: start..folded_end,
+            end: to_u32(self.text.len()),
+            language: to_u32(word.language),
+            frequency: word.frequency,
+            offensive: word.offensive,
+        });
+    }
+
+    fn folded(&self, word: &ListedWord) -> &str {
+        self.part(word.folded.clone())
+    }
+
+    /// The spelling of a word, where it is not the folded form.
+    fn spelling(&self, word: &ListedWord) -> Option<&str> {
+        let spelling = self.part(word.folded.end..word.end);
+        (!spelling.is_empty()).then_some(spelling)
+    }
+
+    fn part(&self, range: Range<u32>) -> &str {
+        let part = self.text.get(range.start as usize..range.end as usize);
+        part.unwrap_or_default()
+    }
+
+    fn into_table(mut self, languages: usize) -> WordTable {
+        let mut words = std::mem::take(&mut self.words);
+        words.retain(|word| (word.language as usize) < languages && !word.folded.is_empty());
+        words.sort_by(|first, second| {
+            let folded = |word| self.folded(word).as_bytes();
+            let more_frequent = second.frequency.total_cmp(&first.frequency);
+            folded(first).cmp(folded(second)).then(more_frequent)
+        });
+        let mut totals = vec![0.0; languages];
+        for word in &words {
+            if let Some(total) = totals.get_mut(word.language as usize) {
+                *total += word.frequency.max(0.0);
+            }
+        }
+
+        let mut table = WordTable {
+            ends: Vec::with_capacity(words.len()),
+            probabilities: vec![Vec::with_capacity(words.len()); languages],
+            ..WordTable::default()
+        };
+        for group in words.chunk_by(|a, b| self.folded(a) == self.folded(b)) {
+            let Some(first) = group.first() else {
+                continue;
+            };
+            let number = to_u32(table.ends.len());
+            table.folded.push_str(self.folded(first));
+            table.ends.push(to_u32(table.folded.len()));
+            let lists = table.probabilities.iter_mut().zip(&totals);
+            for (language, (list, total)) in (0..).zip(lists) {
+                let of_language = group.iter().filter(|word| word.language == language);
+                let frequency: f64 = of_language.map(|word| word.frequency.max(0.0)).sum();
+                list.push(if *total > 0.0 {
+                    (frequency / total) as f32
+                } else {
+                    0.0
+                });
+            }
+            if let Some(spelling) = self.spelling(first) {
+                table.spellings.push((number, spelling.into()));
+            }
+            if group.iter().any(|word| word.offensive) {
+                table.offensive.push(number);
+            }
+        }
+        table.folded.shrink_to_fit();
+        table.ends.shrink_to_fit();
+        for list in &mut table.probabilities {
+            list.shrink_to_fit();
+        }
+        table.frequent = table
+            .probabilities
+            .iter()
+            .map(|list| frequent(list))
+            .collect();
+        table
+    }
+}
+
+/// Texts of more than 4 GiB lose what is beyond.
+fn to_u32(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
 /// The places of the largest of `probabilities`, the largest first.
 fn frequent(probabilities: &[f32]) -> Vec<u32> {
-    let mut ranked: Vec<(f32, u32)> = probabilities.iter().copied().zip(0..).collect();
     let larger_first = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-    if ranked.len() > FREQUENT {
-        ranked.select_nth_unstable_by(FREQUENT, larger_first);
-        ranked.truncate(FREQUENT);
+    let mut ranked: Vec<(f32, u32)> = Vec::with_capacity(2 * FREQUENT);
+    for (number, &probability) in (0..).zip(probabilities) {
+        ranked.push((probability, number));
+        if ranked.len() == 2 * FREQUENT {
+            ranked.select_nth_unstable_by(FREQUENT, larger_first);
+            ranked.truncate(FREQUENT);
+        }
     }
     ranked.sort_by(larger_first);
+    ranked.truncate(FREQUENT);
     ranked.into_iter().map(|(_, number)| number).collect()
 }
 
