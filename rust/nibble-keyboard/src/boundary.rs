@@ -29,7 +29,7 @@ impl Distribution {
         nibble::sampler::softmax(logits, &mut by_token);
         let tokens = index.tokens().iter();
         let probabilities = tokens
-            .map(|&token| by_token.get(token as usize).copied().unwrap_or(0.0))
+            .map(|token| by_token.get(token as usize).copied().unwrap_or(0.0))
             .collect();
         Distribution::of_probabilities(0, probabilities)
     }
@@ -208,8 +208,8 @@ mod tests {
         let texts: Vec<String> = (0..count)
             .map(|id| format!("{:x}", id * 7919 % 4096))
             .collect();
-        let tokens = (0..).zip(texts.iter().map(|text| text.as_bytes()));
-        (VocabIndex::from_tokens(tokens, count), texts)
+        let tokens = texts.iter().map(|text| text.as_bytes());
+        (VocabIndex::from_tokens(tokens), texts)
     }
 
     proptest! {

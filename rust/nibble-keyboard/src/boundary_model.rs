@@ -58,6 +58,7 @@ pub(crate) struct Passes {
 pub(crate) struct BoundaryModel {
     session: Session,
     index: Arc<VocabIndex>,
+    after_space: SpacedTokens,
     /// Comes before every text.
     start: Option<u32>,
     /// The primer encoded last, with its tokens.
@@ -95,10 +96,12 @@ impl BoundaryModel {
             ..SessionOptions::default()
         };
         let start = start_token(model.tokenizer());
+        let after_space = SpacedTokens::of(&model, &index);
         let session = Session::new(model, options)?;
         Ok(BoundaryModel {
             session,
             index,
+            after_space,
             start,
             primer: ("".into(), Vec::new()),
             batches: None,
@@ -155,7 +158,7 @@ impl BoundaryModel {
     ) -> Result<Distribution> {
         let tokens = self.tokens(text)?;
         let last = tokens.len().saturating_sub(1);
-        let following = Following::of(self.session.model(), &self.index, text.join);
+        let following = Following::of(&self.index, &self.after_space, text.join);
         let mut found = None;
         counted(&mut self.session, &tokens, passes, |session| {
             session.prefill_scored(&tokens, &[(last, following.rows())], cancel, |_, logits| {
@@ -207,7 +210,7 @@ impl BoundaryModel {
             };
             return Ok(vec![(key, self.distribution(&text, cancel, passes)?)]);
         }
-        let following = |join: &Join| Following::of(self.session.model(), &self.index, *join);
+        let following = |join: &Join| Following::of(&self.index, &self.after_space, *join);
         let branches: Vec<_> = ahead
             .iter()
             .map(|(_, join, tokens)| (tokens.as_slice(), following(join).rows()))
@@ -260,45 +263,58 @@ impl BoundaryModel {
     }
 }
 
+/// The tokens that begin with a space.
+#[derive(Debug)]
+struct SpacedTokens {
+    ranks: Range<usize>,
+    /// Their ids, where their rows of the head are neighbours. To pick them one by one takes longer than the whole head.
+    neighbours: Option<Vec<u32>>,
+}
+
+impl SpacedTokens {
+    fn of(model: &Model, index: &VocabIndex) -> SpacedTokens {
+        let ranks = index.interval(b" ");
+        let is_prepared = model.gguf().prepared_source().is_some();
+        let neighbours = is_prepared.then(|| index.tokens().range(ranks.clone()).collect());
+        SpacedTokens { ranks, neighbours }
+    }
+}
+
 /// The tokens that can come next at a boundary.
 struct Following<'a> {
     index: &'a VocabIndex,
-    /// Ranks; `None` for all tokens.
-    ranks: Option<Range<usize>>,
-    /// Whether their rows of the head are neighbours. To pick them one by one takes longer than the whole head.
-    are_neighbours: bool,
+    /// `None` where all tokens can.
+    spaced: Option<&'a SpacedTokens>,
 }
 
 impl<'a> Following<'a> {
     /// After a space, which belongs to the next token, only tokens that begin with one: the head of all others
     /// need not be computed.
-    fn of(model: &Model, index: &'a VocabIndex, join: Join) -> Following<'a> {
+    fn of(index: &'a VocabIndex, spaced: &'a SpacedTokens, join: Join) -> Following<'a> {
         Following {
             index,
-            ranks: (join == Join::Space).then(|| index.interval(b" ")),
-            are_neighbours: model.gguf().prepared_source().is_some(),
+            spaced: (join == Join::Space).then_some(spaced),
         }
-    }
-
-    fn tokens(&self, ranks: &Range<usize>) -> &'a [u32] {
-        self.index.tokens().get(ranks.clone()).unwrap_or_default()
     }
 
     /// The rows of the head to compute.
     fn rows(&self) -> HeadRows<'a> {
-        match &self.ranks {
-            Some(ranks) if self.are_neighbours => HeadRows::Set(self.tokens(ranks)),
-            _ => HeadRows::All,
+        match self.spaced.and_then(|spaced| spaced.neighbours.as_ref()) {
+            Some(neighbours) => HeadRows::Set(neighbours),
+            None => HeadRows::All,
         }
     }
 
     /// The distribution that the logits of those rows are.
     fn distribution(&self, logits: &[f32]) -> Distribution {
-        match &self.ranks {
-            Some(ranks) if self.are_neighbours => Distribution::of_ranks(ranks.start, logits),
-            Some(ranks) => {
-                let logit = |&token: &u32| logits.get(token as usize).copied().unwrap_or(f32::NAN);
-                let logits: Vec<f32> = self.tokens(ranks).iter().map(logit).collect();
+        match self.spaced {
+            Some(SpacedTokens { ranks, neighbours }) if neighbours.is_some() => {
+                Distribution::of_ranks(ranks.start, logits)
+            }
+            Some(SpacedTokens { ranks, .. }) => {
+                let logit = |token: u32| logits.get(token as usize).copied().unwrap_or(f32::NAN);
+                let tokens = self.index.tokens().range(ranks.clone());
+                let logits: Vec<f32> = tokens.map(logit).collect();
                 Distribution::of_ranks(ranks.start, &logits)
             }
             None => Distribution::new(self.index, logits),

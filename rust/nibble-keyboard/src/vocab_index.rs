@@ -3,7 +3,10 @@
 use std::ops::Range;
 
 use nibble::Tokenizer;
+use nibble::gguf::U32s;
+#[cfg(test)]
 use nibble::tokenizer::TokenKind;
+use nibble::tokenizer::Vocabulary;
 
 use crate::case::{self, LetterCase};
 use crate::position::is_word_character;
@@ -95,59 +98,39 @@ impl TokenFlags {
 /// The tokens of ordinary text, sorted by their bytes. A token's place in that order is its *rank*; the
 /// tokens that begin with given bytes have consecutive ranks.
 ///
-/// Flat arrays of little integers only, so that the index can be written to a file and mapped again.
+/// Shares what tokens spell and their order with the tokenizer, which in a prepared model are looked up in the file.
 #[derive(Debug)]
 pub struct VocabIndex {
-    /// The bytes of all tokens, in rank order.
-    bytes: Vec<u8>,
-    /// Where each rank's bytes end; they begin where the previous rank's end.
-    ends: Vec<u32>,
+    vocabulary: Vocabulary,
     /// Token id of each rank.
-    tokens: Vec<u32>,
+    tokens: U32s,
     flags: Vec<TokenFlags>,
-    /// Number of logits that the model gives.
-    vocabulary: usize,
 }
 
 impl VocabIndex {
     /// The index of a tokenizer. Control tokens, unused ones and those that spell nothing are left out.
     pub fn new(tokenizer: &Tokenizer) -> VocabIndex {
-        let vocabulary = tokenizer.vocabulary_size();
-        let ids = 0..u32::try_from(vocabulary).unwrap_or(u32::MAX);
-        let normal = ids.filter_map(|id| match tokenizer.token_kind(id) {
-            Some(TokenKind::Normal) => Some((id, tokenizer.token_bytes(id)?)),
-            _ => None,
-        });
-        VocabIndex::from_tokens(normal, vocabulary)
+        VocabIndex::with_order(tokenizer.vocabulary(), tokenizer.tokens_by_bytes())
     }
 
-    /// The index of given tokens of a vocabulary of `vocabulary` ids. Tokens without bytes are left out.
-    pub fn from_tokens<'a>(
-        tokens: impl Iterator<Item = (u32, &'a [u8])>,
-        vocabulary: usize,
-    ) -> VocabIndex {
-        let mut sorted: Vec<(u64, &[u8], u32)> = tokens
-            .filter(|(_, bytes)| !bytes.is_empty())
-            .map(|(id, bytes)| (sort_key(bytes), bytes, id))
-            .collect();
-        sorted.sort_unstable();
-
-        let mut index = VocabIndex {
-            bytes: Vec::with_capacity(sorted.iter().map(|(_, bytes, _)| bytes.len()).sum()),
-            ends: Vec::with_capacity(sorted.len()),
-            tokens: Vec::with_capacity(sorted.len()),
-            flags: Vec::with_capacity(sorted.len()),
-            vocabulary,
-        };
-        for (_, bytes, id) in sorted {
-            index.bytes.extend_from_slice(bytes);
-            index
-                .ends
-                .push(u32::try_from(index.bytes.len()).unwrap_or(u32::MAX));
-            index.tokens.push(id);
-            index.flags.push(TokenFlags::of(bytes));
+    fn with_order(vocabulary: &Vocabulary, tokens: &U32s) -> VocabIndex {
+        let flags = tokens.iter().map(|id| {
+            let bytes = vocabulary.bytes(id);
+            TokenFlags::of(bytes.unwrap_or_default())
+        });
+        VocabIndex {
+            flags: flags.collect(),
+            vocabulary: vocabulary.clone(),
+            tokens: tokens.clone(),
         }
-        index
+    }
+
+    /// The index of the given tokens, which have the ids from 0 on.
+    #[cfg(test)]
+    pub(crate) fn from_tokens<'a>(tokens: impl Iterator<Item = &'a [u8]>) -> VocabIndex {
+        let tokens = tokens.map(|bytes| (bytes, TokenKind::Normal));
+        let vocabulary = Vocabulary::new(tokens).unwrap();
+        VocabIndex::with_order(&vocabulary, &vocabulary.sorted_by_bytes())
     }
 
     /// Number of ranks.
@@ -162,26 +145,23 @@ impl VocabIndex {
 
     /// Number of logits of the model, tokens without a rank included.
     pub fn vocabulary(&self) -> usize {
-        self.vocabulary
+        self.vocabulary.len()
     }
 
     /// Token ids in rank order.
-    pub fn tokens(&self) -> &[u32] {
+    pub fn tokens(&self) -> &U32s {
         &self.tokens
     }
 
     /// The token at `rank`.
     pub fn token(&self, rank: usize) -> Option<u32> {
-        self.tokens.get(rank).copied()
+        self.tokens.get(rank)
     }
 
     /// The bytes of the token at `rank`; empty beyond the last.
     pub fn bytes(&self, rank: usize) -> &[u8] {
-        let end = self.ends.get(rank).map_or(0, |&end| end as usize);
-        let start = rank.checked_sub(1).and_then(|before| self.ends.get(before));
-        self.bytes
-            .get(start.map_or(0, |&start| start as usize)..end)
-            .unwrap_or_default()
+        let bytes = self.token(rank).and_then(|id| self.vocabulary.bytes(id));
+        bytes.unwrap_or_default()
     }
 
     /// What the token at `rank` is made of.
@@ -219,9 +199,9 @@ impl VocabIndex {
         intervals
     }
 
-    /// Bytes of memory.
+    /// Bytes of memory, beside the tokenizer's.
     pub fn size_bytes(&self) -> usize {
-        self.bytes.len() + self.ends.len() * 4 + self.tokens.len() * 4 + self.flags.len() * 2
+        size_of_val(self.flags.as_slice())
     }
 
     fn partition_point(&self, before: impl Fn(&[u8]) -> bool) -> usize {
@@ -244,23 +224,13 @@ impl VocabIndex {
     }
 }
 
-/// The first eight bytes as a number that sorts like them: most comparisons of the sort end here.
-fn sort_key(bytes: &[u8]) -> u64 {
-    let mut key = [0; 8];
-    for (to, from) in key.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    u64::from_be_bytes(key)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn index(tokens: &[&str]) -> VocabIndex {
-        let ids = (0..).zip(tokens.iter().map(|token| token.as_bytes()));
-        VocabIndex::from_tokens(ids, tokens.len())
+        VocabIndex::from_tokens(tokens.iter().map(|token| token.as_bytes()))
     }
 
     fn texts(index: &VocabIndex, ranks: impl Iterator<Item = usize>) -> Vec<&str> {
@@ -323,8 +293,7 @@ mod tests {
             tokens in prop::collection::vec(prop::collection::vec(0u8..4, 0..5), 0..60),
             prefix in prop::collection::vec(0u8..4, 0..4),
         ) {
-            let ids = (0u32..).zip(tokens.iter().map(Vec::as_slice));
-            let index = VocabIndex::from_tokens(ids, tokens.len());
+            let index = VocabIndex::from_tokens(tokens.iter().map(Vec::as_slice));
             let mut found: Vec<u32> =
                 index.interval(&prefix).map(|rank| index.token(rank).unwrap()).collect();
             found.sort_unstable();

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,9 +16,13 @@ use std::sync::Arc;
 use nibble::backend::{HeadRows, Precision};
 use nibble::gguf::Layout;
 use nibble::prepared::{Preparation, Restoration, destination, find};
-use nibble::{CancelHandle, Error, ErrorKind, Gguf, Model, ModelOptions, Session, SessionOptions};
+use nibble::{
+    CancelHandle, Error, ErrorKind, Gguf, Model, ModelOptions, Session, SessionOptions,
+    SpecialTokens, Tokenizer,
+};
 use nibble_kernels::Kernels;
 use nibble_testkit::{fixture, smollm2};
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 /// Fixtures with quantized matrices, and one that has none to interleave.
@@ -167,6 +173,71 @@ fn the_real_model_computes_the_same_and_comes_back() {
     let back = directory.path().join("back.gguf");
     restore(&prepared, &back).unwrap();
     assert!(fs::read(&back).unwrap() == fs::read(&model).unwrap());
+}
+
+#[test]
+fn the_tables_of_a_prepared_file_are_those_of_its_tokenizer() {
+    let sources = MODELS.map(fixture).into_iter().chain([smollm2()]);
+    for source in sources {
+        let directory = tempfile::tempdir().unwrap();
+        let prepared = directory.path().join("model.nibble.gguf");
+        prepare(&source, &prepared).unwrap();
+        let read = |path: &Path| Tokenizer::from_gguf(&Gguf::open(path).unwrap()).unwrap();
+        let (expected, found) = (read(&source), read(&prepared));
+
+        assert_eq!(found.vocabulary_size(), expected.vocabulary_size());
+        for id in 0..=expected.vocabulary_size() as u32 {
+            assert_eq!(found.token_bytes(id), expected.token_bytes(id));
+            assert_eq!(found.token_kind(id), expected.token_kind(id));
+        }
+        let order = |tokenizer: &Tokenizer| tokenizer.tokens_by_bytes().iter().collect::<Vec<_>>();
+        assert_eq!(order(&found), order(&expected));
+        assert_eq!((found.bos(), found.eos()), (expected.bos(), expected.eos()));
+        proptest!(|(text in prop_oneof![common::text(), any::<String>()], end in any::<bool>())| {
+            let text = if end { text + "<|im_end|><|end|>!" } else { text };
+            for special in [SpecialTokens::Parse, SpecialTokens::AsText] {
+                let expected = expected.encode(&text, special).unwrap();
+                prop_assert_eq!(found.encode(&text, special).unwrap(), expected);
+            }
+        });
+    }
+}
+
+#[test]
+fn damaged_tables_are_errors_or_other_tokens() {
+    let (_directory, model) = copy_of(MODELS[0]);
+    let prepared = destination(&model);
+    prepare(&model, &prepared).unwrap();
+    let whole = fs::read(&prepared).unwrap();
+    let place = |key: &[u8]| {
+        whole
+            .windows(key.len())
+            .position(|bytes| bytes == key)
+            .unwrap()
+    };
+    let read = |bytes: Vec<u8>| {
+        let gguf = Gguf::from_bytes(bytes, Path::new("container")).unwrap();
+        Tokenizer::from_gguf(&gguf)
+    };
+    for table in ["bytes", "ends", "kinds", "byte_tokens", "merges"] {
+        let key = format!("nibble.tokenizer.{table}");
+        let start = place(key.as_bytes()) + key.len();
+        let mut renamed = whole.clone();
+        renamed[start - 1] ^= 1;
+        assert_eq!(read(renamed).unwrap_err().kind(), ErrorKind::MissingKey);
+        // Behind the key come the array's types and length.
+        for at in (0..400).step_by(7) {
+            let mut damaged = whole.clone();
+            damaged[start + 16 + at] ^= 0xff;
+            match read(damaged) {
+                Ok(tokenizer) => {
+                    let ids = tokenizer.encode("Grüße, it's 1 o'clock\n", SpecialTokens::Parse);
+                    let _ = tokenizer.decode_bytes(&ids.unwrap());
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidKey),
+            }
+        }
+    }
 }
 
 #[test]

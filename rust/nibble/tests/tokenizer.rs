@@ -7,8 +7,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod common;
+
 use std::path::Path;
 
+use common::text;
 use nibble::gguf::{Gguf, Writer};
 use nibble::tokenizer::SpecialTokens::{AsText, Parse};
 use nibble::tokenizer::{Detokenizer, TokenKind, Tokenizer};
@@ -189,23 +192,6 @@ fn phi_4_mini_has_the_ids_of_tiktoken_in_its_languages() {
     assert!(!tokenizer.add_bos());
     let ends = (0..200_064).filter(|&id| tokenizer.is_end_of_generation(id));
     assert_eq!(ends.collect::<Vec<_>>(), [199_999, 200_020]);
-}
-
-/// Text that uses every rule of the pre-tokenizers more often than random characters do.
-fn text() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
-        4 => any::<char>().prop_map(String::from),
-        4 => "[a-zA-Z]{1,8}",
-        2 => "[\\p{Lu}\\p{Ll}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]{1,4}",
-        2 => "\\p{N}{1,5}",
-        2 => "[ \\t\\u{a0}\\u{3000}]{1,4}",
-        1 => "[ \\r\\n]{1,4}",
-        1 => "'([sStTmMdDſ]|re|VE|ll|Ll)",
-        2 => "[!-/:-@\\[-`{-~]{1,4}",
-        2 => "[!-/:-@]{1,2}[\\r\\n]{1,2}/{0,2}",
-        1 => "[\\p{So}\\p{Sk}\\u{200d}\\u{fe0f}]{1,3}",
-    ];
-    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
 #[test]

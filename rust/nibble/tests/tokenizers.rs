@@ -7,8 +7,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod common;
+
 use std::path::Path;
 
+use common::text;
 use nibble::gguf::{Gguf, Writer};
 use nibble::tokenizer::{SpecialTokens, Tokenizer};
 use nibble_testkit::{fixture, smollm2, tiktoken};
@@ -68,20 +71,6 @@ impl Reference {
             .map(|token| token.id)
             .collect()
     }
-}
-
-fn text() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
-        3 => any::<char>().prop_map(String::from),
-        4 => "[a-zA-Z]{1,12}",
-        2 => "\\p{L}{1,6}",
-        2 => "\\p{N}{1,5}",
-        2 => "[ \\t\\r\\n\\u{a0}]{1,4}",
-        2 => "[!-/:-@\\[-`{-~]{1,5}",
-        1 => "'(s|t|re|ve|m|ll|d)",
-        1 => "(ab|aa|b){1,40}",
-    ];
-    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
 #[test]

@@ -348,8 +348,9 @@ impl Pass<'_> {
         by_row.clear();
         by_row.extend_from_slice(logits);
         self.for_each_chunk(logits, ELEMENTS_PER_ITEM, |item, logits| {
-            let rows = order.rows().get(item * ELEMENTS_PER_ITEM..);
-            for (logit, &row) in logits.iter_mut().zip(rows.unwrap_or_default()) {
+            let first = item * ELEMENTS_PER_ITEM;
+            let rows = order.rows().range(first..first + logits.len());
+            for (logit, row) in logits.iter_mut().zip(rows) {
                 *logit = by_row.get(row as usize).copied().unwrap_or(f32::NAN);
             }
             Ok(())

@@ -1,7 +1,6 @@
 //! The tensors of a model, checked against its sizes. Nothing is copied but the norms.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use nibble_kernels::{Format, Layout, Matrix, STRIP_ROWS, dequantize};
 
@@ -64,7 +63,7 @@ pub(crate) struct Weights {
     /// The language-model head; the embedding where the model ties the two.
     pub(crate) head: Weight,
     /// Which row of embedding and head belongs to which token; `None` where each token has its own number.
-    pub(crate) token_rows: Option<Arc<TokenRows>>,
+    pub(crate) token_rows: Option<TokenRows>,
 }
 
 impl Weights {
@@ -72,11 +71,7 @@ impl Weights {
     pub(crate) fn row_of(&self, token: u32) -> u32 {
         match &self.token_rows {
             // A token that is not there has no row either, which the product says.
-            Some(order) => order
-                .rows()
-                .get(token as usize)
-                .copied()
-                .unwrap_or(u32::MAX),
+            Some(order) => order.rows().get(token as usize).unwrap_or(u32::MAX),
             None => token,
         }
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use nibble_kernels::{Layout, can_interleave};
 
+use super::metadata::Metadata;
 use super::parse::{Contents, DirectoryEntry, Header, read_header};
 use super::tensor::TensorInfo;
 use super::token_rows::{TOKEN_TENSORS, TokenRows};
@@ -20,11 +21,13 @@ use crate::{Error, Result};
 pub(crate) const ARCHITECTURE_PREFIX: &str = "nibble.";
 /// How rows are interleaved; see [`nibble_kernels::interleave()`].
 pub(crate) const LAYOUT_KEY: &str = "nibble.layout";
-/// The only layout so far: strips of sixteen rows, in units of four bytes, and the rows of tokens in the order of
-/// [`TOKENS_KEY`].
-pub(crate) const LAYOUT: &str = "strips-16x4-sorted";
+/// The only layout so far: strips of sixteen rows, in units of four bytes, the rows of tokens in the order of
+/// [`TOKENS_KEY`], and the tokenizer's tables.
+pub(crate) const LAYOUT: &str = "strips-16x4-tables";
 /// The token of each row of embedding and head.
 pub(crate) const TOKENS_KEY: &str = "nibble.tokens";
+/// The row of each token.
+pub(crate) const ROWS_KEY: &str = "nibble.rows";
 /// Names of the interleaved tensors.
 pub(crate) const INTERLEAVED_KEY: &str = "nibble.interleaved";
 /// Header, metadata and directory of the source.
@@ -35,7 +38,7 @@ pub(crate) const LENGTH_KEY: &str = "nibble.source.length";
 pub(crate) const SHA256_KEY: &str = "nibble.source.sha256";
 
 /// The file that a prepared one was made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PreparedSource {
     /// Its length in bytes.
@@ -45,7 +48,9 @@ pub struct PreparedSource {
     /// Where each tensor began in it, in the order of its directory.
     pub(crate) offsets: Vec<u64>,
     /// The order of the rows of tokens.
-    pub(crate) token_rows: Arc<TokenRows>,
+    pub(crate) token_rows: TokenRows,
+    /// The container's own metadata.
+    pub(crate) container: Arc<Metadata>,
 }
 
 /// The model in the container, or the contents as they are if they are no container.
@@ -60,7 +65,8 @@ pub(super) fn unwrap(outer: Contents) -> Result<Contents> {
             found: layout.to_owned(),
         });
     }
-    let token_rows = TokenRows::new(outer.metadata.u32s(TOKENS_KEY)?)
+    let tokens = outer.metadata.shared_u32s(TOKENS_KEY)?;
+    let token_rows = TokenRows::new(tokens, outer.metadata.shared_u32s(ROWS_KEY)?)
         .ok_or_else(|| outer.metadata.invalid(TOKENS_KEY, "every token once"))?;
     let architecture = outer.metadata.string("general.architecture")?;
     let Some(architecture) = architecture.strip_prefix(ARCHITECTURE_PREFIX) else {
@@ -121,7 +127,8 @@ pub(super) fn unwrap(outer: Contents) -> Result<Contents> {
             length,
             sha256,
             offsets,
-            token_rows: Arc::new(token_rows),
+            token_rows,
+            container: Arc::new(outer.metadata),
         }),
         mapping: outer.mapping,
     })

@@ -182,6 +182,22 @@ pub struct SharedBytes {
 }
 
 impl SharedBytes {
+    /// Bytes in memory.
+    pub(crate) fn from_vec(bytes: Vec<u8>) -> SharedBytes {
+        let range = 0..bytes.len();
+        let mapping = Arc::new(Mapping::from_bytes(bytes, Path::new("")));
+        SharedBytes { mapping, range }
+    }
+
+    /// The first `len` bytes; all of them if there are fewer.
+    pub(super) fn beginning(&self, len: usize) -> SharedBytes {
+        let end = self.range.start.saturating_add(len).min(self.range.end);
+        SharedBytes {
+            mapping: Arc::clone(&self.mapping),
+            range: self.range.start..end,
+        }
+    }
+
     /// `None` if `range` does not lie within the mapping.
     pub(super) fn new(mapping: &Arc<Mapping>, range: Range<usize>) -> Option<SharedBytes> {
         mapping.bytes().get(range.clone())?;

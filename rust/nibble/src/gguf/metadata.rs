@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::cursor::Cursor;
-use super::mapping::Mapping;
+use super::mapping::{Mapping, SharedBytes};
+use super::u32s::U32s;
 use super::value::{Array, Strings, Value, ValueType};
 use crate::{Error, Result};
 
@@ -237,8 +238,29 @@ impl Metadata {
         })
     }
 
+    /// An array of `u8`, where it lies.
+    pub(crate) fn shared_bytes(&self, key: &str) -> Result<SharedBytes> {
+        self.shared(key, ValueType::U8, "an array of bytes")
+    }
+
+    /// An array of `u32`, where it lies.
+    pub(crate) fn shared_u32s(&self, key: &str) -> Result<U32s> {
+        let bytes = self.shared(key, ValueType::U32, "an array of 32-bit unsigned integers")?;
+        Ok(U32s::new(bytes))
+    }
+
+    fn shared(&self, key: &str, element_type: ValueType, expected: &str) -> Result<SharedBytes> {
+        let shared = self.find(key, expected, |value| match value {
+            Value::Array(array) if array.element_type() == element_type => {
+                SharedBytes::new(&self.mapping, array.range())
+            }
+            _ => None,
+        })?;
+        self.require(key, shared)
+    }
+
     /// [`Error::InvalidKey`] for `key`, whose value is none of `expected`.
-    pub(super) fn invalid(&self, key: &str, expected: &str) -> Error {
+    pub(crate) fn invalid(&self, key: &str, expected: &str) -> Error {
         let found = match self.get(key) {
             Some(value @ Value::Array(_)) => value.to_string(),
             Some(value) => format!("{} {value}", value.value_type().name()),

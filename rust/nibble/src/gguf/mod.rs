@@ -50,6 +50,7 @@ mod parse;
 mod split;
 mod tensor;
 pub(crate) mod token_rows;
+mod u32s;
 mod value;
 mod writer;
 
@@ -63,6 +64,7 @@ pub use container::PreparedSource;
 pub use mapping::SharedBytes;
 pub use metadata::Metadata;
 pub use tensor::{Tensor, TensorInfo};
+pub use u32s::U32s;
 pub use value::{Array, Strings, Value, ValueType, Values};
 pub use writer::{TensorWriter, Writer};
 

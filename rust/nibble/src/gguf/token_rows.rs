@@ -1,6 +1,7 @@
 //! The order of the rows that belong to tokens, in prepared models.
 
-use crate::tokenizer::{TokenKind, Tokenizer};
+use super::u32s::U32s;
+use crate::tokenizer::Tokenizer;
 
 /// Tensors with a row for each token.
 pub(crate) const TOKEN_TENSORS: [&str; 2] = ["token_embd.weight", "output.weight"];
@@ -9,45 +10,50 @@ pub(crate) const TOKEN_TENSORS: [&str; 2] = ["token_embd.weight", "output.weight
 ///
 /// A prepared model has the tokens of ordinary text in the order of their bytes, so that those that begin with given
 /// bytes, which is what a keyboard asks for, fill strips of rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct TokenRows {
     /// The token of each row.
-    tokens: Vec<u32>,
+    tokens: U32s,
     /// The row of each token.
-    rows: Vec<u32>,
+    rows: U32s,
 }
 
 impl TokenRows {
-    /// Tokens of ordinary text by their bytes, of equals the lower id first; then all others of `vocabulary` by id.
+    /// First [`Tokenizer::tokens_by_bytes`], then all others of `vocabulary` by id. `None` where tokens are missing.
     pub(crate) fn sorted(tokenizer: &Tokenizer, vocabulary: usize) -> Option<TokenRows> {
-        let mut tokens: Vec<u32> = (0..u32::try_from(vocabulary).ok()?).collect();
-        tokens.sort_by_cached_key(|&token| {
-            let is_text = tokenizer.token_kind(token) == Some(TokenKind::Normal);
-            let bytes = tokenizer.token_bytes(token).filter(|_| is_text);
-            (bytes.is_none(), bytes.unwrap_or_default())
-        });
-        TokenRows::new(tokens)
-    }
-
-    /// The order in which row `i` belongs to `tokens[i]`; `None` where that names a token twice, or one beyond the last.
-    pub(crate) fn new(tokens: Vec<u32>) -> Option<TokenRows> {
-        let mut rows = vec![u32::MAX; tokens.len()];
-        for (row, &token) in (0..).zip(&tokens) {
-            let place = rows.get_mut(token as usize)?;
-            if std::mem::replace(place, row) != u32::MAX {
-                return None;
+        let mut rows = vec![u32::MAX; vocabulary];
+        for (row, token) in (0..).zip(tokenizer.tokens_by_bytes().iter()) {
+            *rows.get_mut(token as usize)? = row;
+        }
+        let mut tokens: Vec<u32> = tokenizer.tokens_by_bytes().iter().collect();
+        for (token, row) in (0..).zip(&mut rows) {
+            if *row == u32::MAX {
+                *row = u32::try_from(tokens.len()).ok()?;
+                tokens.push(token);
             }
         }
-        Some(TokenRows { tokens, rows })
+        TokenRows::new(tokens.into_iter().collect(), rows.into_iter().collect())
+    }
+
+    /// The order in which row `i` belongs to `tokens[i]`, and token `i` has row `rows[i]`; `None` where the two
+    /// contradict each other.
+    pub(crate) fn new(tokens: U32s, rows: U32s) -> Option<TokenRows> {
+        let of_tokens = rows.encoded();
+        let are_inverse = tokens.len() == rows.len()
+            && (0_u32..).zip(tokens.iter()).all(|(row, token)| {
+                let found = of_tokens.get(token as usize);
+                found.is_some_and(|found| u32::from_le_bytes(*found) == row)
+            });
+        are_inverse.then_some(TokenRows { tokens, rows })
     }
 
     /// The token of each row.
-    pub(crate) fn tokens(&self) -> &[u32] {
+    pub(crate) fn tokens(&self) -> &U32s {
         &self.tokens
     }
 
     /// The row of each token.
-    pub(crate) fn rows(&self) -> &[u32] {
+    pub(crate) fn rows(&self) -> &U32s {
         &self.rows
     }
 }
@@ -58,10 +64,12 @@ mod tests {
 
     #[test]
     fn rows_and_tokens_name_each_other() {
-        let order = TokenRows::new(vec![2, 0, 3, 1]).unwrap();
-        assert_eq!(order.rows(), [1, 3, 0, 2]);
-        for tokens in [vec![0, 2, 2], vec![0, 1, 3], vec![u32::MAX]] {
-            assert_eq!(TokenRows::new(tokens), None);
-        }
+        let order = |tokens: [u32; 4], rows: [u32; 4]| {
+            TokenRows::new(tokens.into_iter().collect(), rows.into_iter().collect())
+        };
+        assert!(order([2, 0, 3, 1], [1, 3, 0, 2]).is_some());
+        assert!(order([2, 0, 3, 1], [1, 3, 2, 0]).is_none());
+        assert!(order([2, 0, 2, 1], [1, 3, 0, 2]).is_none());
+        assert!(order([2, 0, u32::MAX, 1], [1, 3, 0, 2]).is_none());
     }
 }

@@ -11,6 +11,7 @@ use super::metadata::MAX_KEY_BYTES;
 use super::parse::{
     ALIGNMENT_KEY, DEFAULT_ALIGNMENT, MAGIC, MAX_ALIGNMENT, MAX_DIMENSIONS, elements,
 };
+use super::u32s::U32s;
 use super::value::{Value, ValueType};
 use crate::{Error, Result};
 
@@ -170,6 +171,13 @@ impl Writer {
     pub fn u32s(&mut self, key: &str, values: &[u32]) -> Result<()> {
         self.array(key, ValueType::U32, values, |value, encoded| {
             encoded.extend(value.to_le_bytes());
+        })
+    }
+
+    /// Adds an array of 32-bit unsigned integers that may lie in another file.
+    pub(crate) fn shared_u32s(&mut self, key: &str, values: &U32s) -> Result<()> {
+        self.array(key, ValueType::U32, values.encoded(), |value, encoded| {
+            encoded.extend(value);
         })
     }
 

@@ -120,12 +120,10 @@ fn part(tensor: &Tensor, place: Place) -> (Range<usize>, Place) {
     (start..end, next)
 }
 
-/// What `of_rows` has for the rows that lie in `part`.
-fn rows_of<'a>(part: &Range<usize>, row_bytes: usize, of_rows: &'a [u32]) -> &'a [u32] {
+/// The rows that lie in `part`.
+fn rows_in(part: &Range<usize>, row_bytes: usize) -> Range<usize> {
     let row = |byte: usize| byte.checked_div(row_bytes).unwrap_or_default();
-    of_rows
-        .get(row(part.start)..row(part.end))
-        .unwrap_or_default()
+    row(part.start)..row(part.end)
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

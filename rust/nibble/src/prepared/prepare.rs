@@ -8,10 +8,10 @@ use nibble_kernels::{Layout, STRIP_ROWS, can_interleave, interleave};
 use sha2::{Digest, Sha256};
 
 use super::partial_file::{PartialFile, check_disk};
-use super::{Place, Progress, STEP_BYTES, hexadecimal, part, row_bytes, rows_of, tensors_of};
+use super::{Place, Progress, STEP_BYTES, hexadecimal, part, row_bytes, rows_in, tensors_of};
 use crate::gguf::container::{
-    ARCHITECTURE_PREFIX, HEADER_KEY, INTERLEAVED_KEY, LAYOUT, LAYOUT_KEY, LENGTH_KEY, SHA256_KEY,
-    TOKENS_KEY,
+    ARCHITECTURE_PREFIX, HEADER_KEY, INTERLEAVED_KEY, LAYOUT, LAYOUT_KEY, LENGTH_KEY, ROWS_KEY,
+    SHA256_KEY, TOKENS_KEY,
 };
 use crate::gguf::token_rows::{TOKEN_TENSORS, TokenRows};
 use crate::gguf::{Gguf, Tensor, TensorWriter, Writer};
@@ -26,6 +26,8 @@ const PAGE: u32 = 16 << 10;
 #[derive(Debug)]
 pub struct Preparation {
     source: Gguf,
+    hparams: Hparams,
+    tokenizer: Tokenizer,
     destination: PathBuf,
     stage: Stage,
     progress: Progress,
@@ -76,8 +78,8 @@ impl Preparation {
             return Err(unsupported("preparation of a prepared model", found));
         }
         // What this engine cannot run fails now and not after minutes.
-        Hparams::from_gguf(&source)?;
-        Tokenizer::from_gguf(&source)?;
+        let hparams = Hparams::from_gguf(&source)?;
+        let tokenizer = Tokenizer::from_gguf(&source)?;
         let tensors = tensors_of(&source)?;
         check_gaps(&source, &tensors)?;
         let padding = (tensors.len() as u64 + 2) * u64::from(PAGE);
@@ -89,6 +91,8 @@ impl Preparation {
         };
         Ok(Preparation {
             source,
+            hparams,
+            tokenizer,
             destination: destination.to_path_buf(),
             stage: Stage::Hashing {
                 hash: Sha256::new(),
@@ -113,8 +117,7 @@ impl Preparation {
             }
             Stage::Hashing { hash, .. } => {
                 let sha256 = hexadecimal(&hash.clone().finalize());
-                self.stage =
-                    Stage::Writing(Box::new(begin(&self.source, &self.destination, &sha256)?));
+                self.stage = Stage::Writing(Box::new(self.begin(&sha256)?));
             }
             Stage::Writing(writing) => {
                 let written = writing.step()?;
@@ -131,57 +134,65 @@ impl Preparation {
         }
         Ok(Some(self.progress))
     }
-}
 
-fn begin(source: &Gguf, destination: &Path, sha256: &str) -> Result<Writing> {
-    let mut tensors = tensors_of(source)?;
-    let hparams = Hparams::from_gguf(source)?;
-    for tensor in &mut tensors {
-        // From here on the layout that is written, not the one that is read.
-        if is_interleaved(&hparams, tensor) {
-            tensor.layout = Layout::Strips;
+    /// Writes the header of the prepared file.
+    fn begin(&self, sha256: &str) -> Result<Writing> {
+        let Preparation {
+            source,
+            hparams,
+            tokenizer,
+            destination,
+            ..
+        } = self;
+        let mut tensors = tensors_of(source)?;
+        for tensor in &mut tensors {
+            // From here on the layout that is written, not the one that is read.
+            if is_interleaved(hparams, tensor) {
+                tensor.layout = Layout::Strips;
+            }
         }
+        let token_rows =
+            TokenRows::sorted(tokenizer, hparams.vocabulary).ok_or_else(|| Error::Unsupported {
+                file: source.file().to_path_buf(),
+                what: "preparation of a vocabulary",
+                found: format!("{} tokens", hparams.vocabulary),
+            })?;
+        let mut header = Writer::new(destination);
+        header.alignment(PAGE)?;
+        let architecture = source.metadata().string("general.architecture")?;
+        header.string(
+            "general.architecture",
+            &format!("{ARCHITECTURE_PREFIX}{architecture}"),
+        )?;
+        if let Some(name) = source.metadata().find_string("general.name")? {
+            header.string("general.name", name)?;
+        }
+        header.string(LAYOUT_KEY, LAYOUT)?;
+        let interleaved: Vec<&str> = tensors
+            .iter()
+            .filter(|tensor| tensor.layout == Layout::Strips)
+            .map(|tensor| tensor.name.as_str())
+            .collect();
+        header.strings(INTERLEAVED_KEY, &interleaved)?;
+        header.shared_u32s(TOKENS_KEY, token_rows.tokens())?;
+        header.shared_u32s(ROWS_KEY, token_rows.rows())?;
+        tokenizer.store(&mut header)?;
+        header.u64(LENGTH_KEY, source.size_bytes())?;
+        header.string(SHA256_KEY, sha256)?;
+        header.bytes(HEADER_KEY, source.header())?;
+        for tensor in &tensors {
+            header.tensor(&tensor.name, tensor.format, &tensor.shape)?;
+        }
+        let out = header.begin(PartialFile::create(destination)?)?;
+        Ok(Writing {
+            out,
+            tensors,
+            token_rows,
+            place: (0, 0),
+            reordered: Vec::new(),
+            interleaved: Vec::new(),
+        })
     }
-    let tokenizer = Tokenizer::from_gguf(source)?;
-    let token_rows =
-        TokenRows::sorted(&tokenizer, hparams.vocabulary).ok_or_else(|| Error::Unsupported {
-            file: source.file().to_path_buf(),
-            what: "preparation of a vocabulary",
-            found: format!("{} tokens", hparams.vocabulary),
-        })?;
-    let mut header = Writer::new(destination);
-    header.alignment(PAGE)?;
-    let architecture = source.metadata().string("general.architecture")?;
-    header.string(
-        "general.architecture",
-        &format!("{ARCHITECTURE_PREFIX}{architecture}"),
-    )?;
-    if let Some(name) = source.metadata().find_string("general.name")? {
-        header.string("general.name", name)?;
-    }
-    header.string(LAYOUT_KEY, LAYOUT)?;
-    let interleaved: Vec<&str> = tensors
-        .iter()
-        .filter(|tensor| tensor.layout == Layout::Strips)
-        .map(|tensor| tensor.name.as_str())
-        .collect();
-    header.strings(INTERLEAVED_KEY, &interleaved)?;
-    header.u32s(TOKENS_KEY, token_rows.tokens())?;
-    header.u64(LENGTH_KEY, source.size_bytes())?;
-    header.string(SHA256_KEY, sha256)?;
-    header.bytes(HEADER_KEY, source.header())?;
-    for tensor in &tensors {
-        header.tensor(&tensor.name, tensor.format, &tensor.shape)?;
-    }
-    let out = header.begin(PartialFile::create(destination)?)?;
-    Ok(Writing {
-        out,
-        tensors,
-        token_rows,
-        place: (0, 0),
-        reordered: Vec::new(),
-        interleaved: Vec::new(),
-    })
 }
 
 impl Writing {
@@ -195,7 +206,8 @@ impl Writing {
         let mut bytes = tensor.bytes.get(part.clone()).unwrap_or_default();
         if TOKEN_TENSORS.contains(&tensor.name.as_str()) {
             self.reordered.clear();
-            for &token in rows_of(&part, row_bytes, self.token_rows.tokens()) {
+            let rows = rows_in(&part, row_bytes);
+            for token in self.token_rows.tokens().range(rows) {
                 let start = token as usize * row_bytes;
                 let row = tensor.bytes.get(start..start + row_bytes);
                 self.reordered.extend_from_slice(row.unwrap_or_default());

@@ -2,13 +2,12 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 
 use nibble_kernels::{Layout, Matrix, deinterleave};
 use sha2::{Digest, Sha256};
 
 use super::partial_file::{PartialFile, check_disk};
-use super::{Place, Progress, hexadecimal, part, row_bytes, rows_of, tensors_of};
+use super::{Place, Progress, hexadecimal, part, row_bytes, rows_in, tensors_of};
 use crate::gguf::token_rows::{TOKEN_TENSORS, TokenRows};
 use crate::gguf::{Gguf, Tensor};
 use crate::{Error, Result};
@@ -19,7 +18,7 @@ pub struct Restoration {
     prepared: Gguf,
     /// In the order of their places in the source, which come first.
     tensors: Vec<(u64, Tensor)>,
-    token_rows: Arc<TokenRows>,
+    token_rows: TokenRows,
     length: u64,
     sha256: String,
     /// `None` once it is published.
@@ -96,7 +95,8 @@ impl Restoration {
                     &tensor.bytes,
                 )?;
                 let mut blocks = Vec::new();
-                for &row in rows_of(&part, row_bytes(&tensor), self.token_rows.rows()) {
+                let tokens = rows_in(&part, row_bytes(&tensor));
+                for row in self.token_rows.rows().range(tokens) {
                     let row = matrix.row(row as usize, &mut blocks);
                     buffer.extend_from_slice(row.unwrap_or_default());
                 }

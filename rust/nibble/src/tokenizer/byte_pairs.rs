@@ -4,16 +4,22 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// The merges of a vocabulary, in flat arrays of integers.
-#[derive(Debug)]
+use crate::gguf::U32s;
+
+/// The merges of a vocabulary, in flat arrays of integers that may lie in a file.
+#[derive(Debug, Clone)]
 pub(super) struct BytePairs {
-    /// The token of each byte, if it has one.
-    bytes: [Option<u32>; 256],
-    /// Pairs of tokens that make another, ascending; see [`pair`].
-    pairs: Vec<u64>,
-    /// Which merge each pair is, and the token that it makes.
-    merges: Vec<Merge>,
+    /// The token of each byte; [`NO_TOKEN`] where it has none.
+    pub(super) bytes: U32s,
+    /// Of each pair of tokens that makes another, ascending: the pair as little-endian [`pair`], the rank of the merge, and
+    /// the token that it makes.
+    pub(super) merges: U32s,
 }
+
+/// Stands for a token that is not there.
+const NO_TOKEN: u32 = u32::MAX;
+/// Bytes of a merge.
+const MERGE_BYTES: usize = 16;
 
 #[derive(Debug, Clone, Copy)]
 struct Merge {
@@ -51,30 +57,36 @@ impl BytePairs {
             .collect();
         ranked.sort_unstable_by_key(|&(pair, merge)| (pair, Reverse(merge.rank)));
         ranked.dedup_by_key(|(pair, _)| *pair);
-        let (pairs, merges) = ranked.into_iter().unzip();
+        let numbers = |(pair, merge): (u64, Merge)| {
+            [pair as u32, (pair >> 32) as u32, merge.rank, merge.token]
+        };
         BytePairs {
-            bytes,
-            pairs,
-            merges,
+            bytes: bytes
+                .map(|token| token.unwrap_or(NO_TOKEN))
+                .into_iter()
+                .collect(),
+            merges: ranked.into_iter().flat_map(numbers).collect(),
         }
     }
 
     /// Number of merges.
     pub(super) fn len(&self) -> usize {
-        self.pairs.len()
+        self.stored().len()
     }
 
-    fn merge(&self, left: u32, right: u32) -> Option<Merge> {
-        let found = self.pairs.binary_search(&pair(left, right)).ok()?;
-        self.merges.get(found).copied()
+    fn stored(&self) -> &[[u8; MERGE_BYTES]] {
+        self.merges.encoded().as_flattened().as_chunks().0
     }
 
     /// Appends the tokens of `piece`: of all neighbours that can be merged, those of the lowest rank are, the leftmost
     /// first, until none can. A byte without a token is left out.
     pub(super) fn encode(&self, piece: &[u8], ids: &mut Vec<u32>) {
+        let of_byte = |&byte: &u8| self.bytes.get(usize::from(byte));
         let tokens = piece
             .iter()
-            .filter_map(|&byte| *self.bytes.get(usize::from(byte))?);
+            .filter_map(of_byte)
+            .filter(|token| *token != NO_TOKEN);
+        let merges = Merges(self.stored());
         let mut parts: Vec<Part> = tokens
             .enumerate()
             .map(|(place, token)| Part {
@@ -86,7 +98,7 @@ impl BytePairs {
         // What can be merged, and the tokens that were there when it was found.
         let mut candidates: BinaryHeap<Reverse<(u32, usize, u64)>> = BinaryHeap::new();
         for place in 1..parts.len() {
-            self.consider(&parts, place - 1, &mut candidates);
+            merges.consider(&parts, place - 1, &mut candidates);
         }
         while let Some(Reverse((_, place, expected))) = candidates.pop() {
             let Some((left, right)) = neighbours(&parts, place) else {
@@ -95,7 +107,7 @@ impl BytePairs {
             if pair(left, right) != expected {
                 continue;
             }
-            let Some(merge) = self.merge(left, right) else {
+            let Some(merge) = merges.find(left, right) else {
                 continue;
             };
             let gone = parts.get(place).map_or(NOWHERE, |part| part.after);
@@ -111,25 +123,47 @@ impl BytePairs {
                 (part.token, part.after) = (Some(merge.token), after);
                 before = part.before;
             }
-            self.consider(&parts, before, &mut candidates);
-            self.consider(&parts, place, &mut candidates);
+            merges.consider(&parts, before, &mut candidates);
+            merges.consider(&parts, place, &mut candidates);
         }
         ids.extend(parts.iter().filter_map(|part| part.token));
+    }
+}
+
+/// Merges by their pairs.
+#[derive(Clone, Copy)]
+struct Merges<'a>(&'a [[u8; MERGE_BYTES]]);
+
+impl Merges<'_> {
+    fn find(self, left: u32, right: u32) -> Option<Merge> {
+        let found = self.0.binary_search_by_key(&pair(left, right), |merge| {
+            u64::from_le_bytes(part(merge, 0).unwrap_or_default())
+        });
+        let merge = self.0.get(found.ok()?)?;
+        Some(Merge {
+            rank: u32::from_le_bytes(part(merge, 8)?),
+            token: u32::from_le_bytes(part(merge, 12)?),
+        })
     }
 
     /// Adds the merge of the part at `place` with the next one, if there is one.
     fn consider(
-        &self,
+        self,
         parts: &[Part],
         place: usize,
         candidates: &mut BinaryHeap<Reverse<(u32, usize, u64)>>,
     ) {
         if let Some((left, right)) = neighbours(parts, place)
-            && let Some(merge) = self.merge(left, right)
+            && let Some(merge) = self.find(left, right)
         {
             candidates.push(Reverse((merge.rank, place, pair(left, right))));
         }
     }
+}
+
+/// `N` bytes of a merge.
+fn part<const N: usize>(merge: &[u8; MERGE_BYTES], start: usize) -> Option<[u8; N]> {
+    merge.get(start..)?.first_chunk().copied()
 }
 
 /// The tokens at `place` and behind it, where both are there.

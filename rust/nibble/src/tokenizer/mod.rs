@@ -25,19 +25,21 @@ mod byte_alphabet;
 mod byte_pairs;
 mod detokenizer;
 mod pre_tokenizer;
+mod stored;
 mod tables;
 mod vocabulary;
+
+use std::sync::OnceLock;
 
 use aho_corasick::AhoCorasick;
 
 pub use detokenizer::Detokenizer;
-pub use vocabulary::TokenKind;
+pub use vocabulary::{TokenKind, Vocabulary};
 
-use crate::gguf::Gguf;
+use crate::gguf::{Gguf, U32s, Writer};
 use crate::{Error, Result};
 use byte_pairs::BytePairs;
 use pre_tokenizer::PreTokenizer;
-use vocabulary::Vocabulary;
 
 /// What [`Tokenizer::encode`] makes of the text of a special token, such as `<|end|>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,8 +56,8 @@ pub struct Tokenizer {
     vocabulary: Vocabulary,
     pre_tokenizer: PreTokenizer,
     byte_pairs: BytePairs,
-    /// The normal tokens, sorted by their bytes; empty where pieces are not looked up as a whole.
-    by_bytes: Vec<u32>,
+    /// See [`Tokenizer::tokens_by_bytes`].
+    by_bytes: OnceLock<U32s>,
     /// Sorted by their text.
     special: Vec<u32>,
     /// Pattern `i` is the text of `special[i]`.
@@ -136,12 +138,13 @@ impl Tokenizer {
 
     /// The token that a whole piece is, where it needs no merges for that.
     fn whole(&self, piece: &[u8]) -> Option<u32> {
-        let of = |id: &u32| self.vocabulary.bytes(*id).unwrap_or_default();
-        let found = self.by_bytes.binary_search_by(|id| of(id).cmp(piece));
-        found
-            .ok()
-            .and_then(|place| self.by_bytes.get(place))
-            .copied()
+        if !self.pre_tokenizer.whole_pieces_first {
+            return None;
+        }
+        let by_bytes = self.tokens_by_bytes().encoded();
+        let of = |id: &[u8; 4]| self.vocabulary.bytes(u32::from_le_bytes(*id));
+        let found = by_bytes.binary_search_by(|id| of(id).unwrap_or_default().cmp(piece));
+        by_bytes.get(found.ok()?).copied().map(u32::from_le_bytes)
     }
 
     /// The text of tokens, special ones included. Bytes that are no UTF-8, such as those of a part of a
@@ -181,6 +184,23 @@ impl Tokenizer {
     /// What a token is for. `None` outside the vocabulary.
     pub fn token_kind(&self, id: u32) -> Option<TokenKind> {
         self.vocabulary.kind(id)
+    }
+
+    /// What each token spells, and what it is for.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// The tokens of ordinary text that spell something, sorted by their bytes; of equals the lower id first. A
+    /// [prepared](crate::prepared) file has them in this order, for others they are sorted by the first call.
+    pub fn tokens_by_bytes(&self) -> &U32s {
+        self.by_bytes
+            .get_or_init(|| self.vocabulary.sorted_by_bytes())
+    }
+
+    /// Writes the tables to the header of a prepared file.
+    pub(crate) fn store(&self, header: &mut Writer) -> Result<()> {
+        stored::write(&self.vocabulary, &self.byte_pairs, header)
     }
 
     /// Number of tokens, unused ones included: ids are below it.

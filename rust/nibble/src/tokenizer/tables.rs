@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::byte_pairs::BytePairs;
 use super::pre_tokenizer::{self, PreTokenizer};
-use super::vocabulary::{TokenKind, Vocabulary};
-use super::{Tokenizer, byte_alphabet};
+use super::vocabulary::{TokenKind, TokenList, Vocabulary, bytes_of_text};
+use super::{Tokenizer, byte_alphabet, stored};
 use crate::gguf::Gguf;
 use crate::{Error, Result};
 
@@ -43,14 +44,15 @@ const END_NAMES: [&str; 6] = [
 pub(super) fn read(model: &Gguf) -> Result<Tokenizer> {
     let tables = Tables { model };
     let pre_tokenizer = tables.pre_tokenizer()?;
-    let (vocabulary, spellings) = tables.vocabulary()?;
-    let merges = tables.merges(&spellings)?;
-    let byte_pairs = BytePairs::new(tables.bytes(&spellings)?, merges.into_iter());
-    let mut by_bytes = Vec::new();
-    if pre_tokenizer.whole_pieces_first {
-        by_bytes.extend(vocabulary.ids(|kind| kind == TokenKind::Normal));
-        by_bytes.sort_unstable_by_key(|&id| vocabulary.bytes(id));
-    }
+    let by_bytes = OnceLock::new();
+    let (vocabulary, byte_pairs) = match model.prepared_source() {
+        Some(source) => {
+            let tables = stored::find(source)?;
+            by_bytes.get_or_init(|| tables.by_bytes);
+            (tables.vocabulary, tables.byte_pairs)
+        }
+        None => tables.read()?,
+    };
     let special = tables.special(&vocabulary)?;
     let special_texts = AhoCorasick::builder()
         .match_kind(MatchKind::LeftmostLongest)
@@ -132,6 +134,13 @@ impl<'a> Tables<'a> {
             .ok_or_else(|| self.unsupported("pre-tokenizer", name, pre_tokenizer::SUPPORTED))
     }
 
+    fn read(&self) -> Result<(Vocabulary, BytePairs)> {
+        let (vocabulary, spellings) = self.vocabulary()?;
+        let merges = self.merges(&spellings)?;
+        let byte_pairs = BytePairs::new(self.bytes(&spellings)?, merges.into_iter());
+        Ok((vocabulary, byte_pairs))
+    }
+
     /// Every token, and the ids of the normal ones by their spelling in the byte alphabet.
     fn vocabulary(&self) -> Result<(Vocabulary, Spellings<'a>)> {
         let texts = self.model.metadata().strings(TOKENS)?;
@@ -140,7 +149,7 @@ impl<'a> Tables<'a> {
             let expected = format!("{} values, one for each token", texts.len());
             return Err(self.invalid(TOKEN_TYPE, expected, kinds.len()));
         }
-        let mut vocabulary = Vocabulary::with_capacity(kinds.len());
+        let mut tokens = TokenList::with_capacity(kinds.len());
         let mut spellings = Spellings::with_capacity(kinds.len());
         for ((id, text), &kind) in (0..).zip(texts).zip(&kinds) {
             let text = text?;
@@ -148,8 +157,8 @@ impl<'a> Tables<'a> {
                 let expected = "types from 1 to 5 (all but BYTE)";
                 self.invalid(TOKEN_TYPE, expected, format!("{kind} for token {id}"))
             })?;
-            vocabulary
-                .push(text, kind)
+            tokens
+                .push(&bytes_of_text(text, kind), kind)
                 .ok_or_else(|| self.invalid(TOKENS, "less than 4 GiB of text", "more"))?;
             if kind == TokenKind::Normal
                 && let Some(first) = spellings.insert(text, id)
@@ -158,8 +167,7 @@ impl<'a> Tables<'a> {
                 return Err(self.invalid(TOKENS, "each normal token once", found));
             }
         }
-        vocabulary.shrink_to_fit();
-        Ok((vocabulary, spellings))
+        Ok((tokens.into_vocabulary(), spellings))
     }
 
     /// The token of each byte.

@@ -1,6 +1,7 @@
 //! What each token spells, and what it is for.
 
 use super::byte_alphabet;
+use crate::gguf::{SharedBytes, U32s};
 
 /// What a token is for (`tokenizer.ggml.token_type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,65 +33,67 @@ impl TokenKind {
         }
     }
 
+    /// The number of the kind in GGUF.
+    pub(super) fn to_gguf(self) -> u8 {
+        match self {
+            TokenKind::Normal => 1,
+            TokenKind::Unknown => 2,
+            TokenKind::Control => 3,
+            TokenKind::UserDefined => 4,
+            TokenKind::Unused => 5,
+        }
+    }
+
     /// Whether tokens of this kind are found in text by their whole text.
     pub(super) fn is_special(self) -> bool {
         matches!(self, TokenKind::Control | TokenKind::UserDefined)
     }
 }
 
-/// The bytes and the kind of every token, by id. A vocabulary has some 200,000 tokens of a few bytes:
-/// they lie end to end in one allocation.
-#[derive(Debug, Default)]
-pub(super) struct Vocabulary {
-    bytes: Vec<u8>,
+/// The bytes and the kind of every token, by id. A vocabulary has some 200,000 tokens of a few bytes: they lie end to end,
+/// in a [prepared](crate::prepared) file or in memory, and cloning copies none.
+#[derive(Debug, Clone)]
+pub struct Vocabulary {
+    pub(super) bytes: SharedBytes,
     /// Where each token's bytes end; they begin where the previous token's end.
-    ends: Vec<u32>,
-    kinds: Vec<TokenKind>,
+    pub(super) ends: U32s,
+    /// Numbers of GGUF.
+    pub(super) kinds: SharedBytes,
 }
 
 impl Vocabulary {
-    pub(super) fn with_capacity(tokens: usize) -> Self {
-        Vocabulary {
-            bytes: Vec::new(),
-            ends: Vec::with_capacity(tokens),
-            kinds: Vec::with_capacity(tokens),
+    /// The vocabulary of the given tokens, numbered from 0 on. `None` if they have more than 4 GiB.
+    pub fn new<'a>(tokens: impl IntoIterator<Item = (&'a [u8], TokenKind)>) -> Option<Self> {
+        let mut listed = TokenList::default();
+        for (bytes, kind) in tokens {
+            listed.push(bytes, kind)?;
         }
+        Some(listed.into_vocabulary())
     }
 
-    /// Adds the next token. Normal tokens are written in the byte alphabet, of other kinds `text` is
-    /// the text itself. `None` if the vocabulary would hold more than 4 GiB.
-    pub(super) fn push(&mut self, text: &str, kind: TokenKind) -> Option<()> {
-        match kind {
-            TokenKind::Normal => match text.chars().map(byte_alphabet::byte_of).collect() {
-                Some(spelled) => self.bytes.extend::<Vec<u8>>(spelled),
-                // As the reference's decoder: what is not in the alphabet stands for itself.
-                None => self.bytes.extend(text.as_bytes()),
-            },
-            TokenKind::Unused => {}
-            _ => self.bytes.extend(text.as_bytes()),
-        }
-        self.ends.push(u32::try_from(self.bytes.len()).ok()?);
-        self.kinds.push(kind);
-        Some(())
-    }
-
-    pub(super) fn shrink_to_fit(&mut self) {
-        self.bytes.shrink_to_fit();
-    }
-
-    pub(super) fn len(&self) -> usize {
+    /// Number of tokens.
+    pub fn len(&self) -> usize {
         self.kinds.len()
     }
 
-    pub(super) fn kind(&self, id: u32) -> Option<TokenKind> {
-        self.kinds.get(usize::try_from(id).ok()?).copied()
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
-    pub(super) fn bytes(&self, id: u32) -> Option<&[u8]> {
+    /// What a token is for. `None` beyond the last.
+    pub fn kind(&self, id: u32) -> Option<TokenKind> {
+        let number = *self.kinds.get(usize::try_from(id).ok()?)?;
+        TokenKind::from_gguf(number.into())
+    }
+
+    /// The bytes that a token stands for. `None` beyond the last.
+    pub fn bytes(&self, id: u32) -> Option<&[u8]> {
         let index = usize::try_from(id).ok()?;
-        let end = *self.ends.get(index)?;
+        let ends = self.ends.encoded();
+        let end = u32::from_le_bytes(*ends.get(index)?);
         let start = match index.checked_sub(1) {
-            Some(previous) => *self.ends.get(previous)?,
+            Some(previous) => u32::from_le_bytes(*ends.get(previous)?),
             None => 0,
         };
         self.bytes.get(start as usize..end as usize)
@@ -99,8 +102,79 @@ impl Vocabulary {
     /// Every id of the given kinds, ascending.
     pub(super) fn ids(&self, wanted: impl Fn(TokenKind) -> bool) -> impl Iterator<Item = u32> {
         (0..)
-            .zip(&self.kinds)
-            .filter(move |&(_, &kind)| wanted(kind))
+            .zip(self.kinds.iter())
+            .filter(move |&(_, &kind)| TokenKind::from_gguf(kind.into()).is_some_and(&wanted))
             .map(|(id, _)| id)
     }
+
+    /// The tokens of ordinary text that spell something, sorted by their bytes; of equals the lower id first.
+    pub fn sorted_by_bytes(&self) -> U32s {
+        let normal = self.ids(|kind| kind == TokenKind::Normal);
+        let bytes = |id| self.bytes(id).unwrap_or_default();
+        let mut sorted: Vec<(u64, u32)> = normal
+            .filter(|&id| !bytes(id).is_empty())
+            .map(|id| (first_bytes(bytes(id)), id))
+            .collect();
+        sorted.sort_unstable_by(|(first, a), (second, b)| {
+            let order = first.cmp(second).then_with(|| bytes(*a).cmp(bytes(*b)));
+            order.then(a.cmp(b))
+        });
+        sorted.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+/// The first eight bytes as a number that sorts like them: most comparisons of the sort end here.
+fn first_bytes(bytes: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    for (to, from) in first.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    u64::from_be_bytes(first)
+}
+
+/// A vocabulary while it is being read.
+#[derive(Debug, Default)]
+pub(super) struct TokenList {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+    kinds: Vec<u8>,
+}
+
+impl TokenList {
+    pub(super) fn with_capacity(tokens: usize) -> Self {
+        TokenList {
+            bytes: Vec::new(),
+            ends: Vec::with_capacity(tokens),
+            kinds: Vec::with_capacity(tokens),
+        }
+    }
+
+    /// Adds the next token. `None` if there would be more than 4 GiB of bytes.
+    pub(super) fn push(&mut self, bytes: &[u8], kind: TokenKind) -> Option<()> {
+        self.bytes.extend_from_slice(bytes);
+        self.ends.push(u32::try_from(self.bytes.len()).ok()?);
+        self.kinds.push(kind.to_gguf());
+        Some(())
+    }
+
+    pub(super) fn into_vocabulary(mut self) -> Vocabulary {
+        self.bytes.shrink_to_fit();
+        Vocabulary {
+            bytes: SharedBytes::from_vec(self.bytes),
+            ends: self.ends.into_iter().collect(),
+            kinds: SharedBytes::from_vec(self.kinds),
+        }
+    }
+}
+
+/// The bytes that the text of a token in a file stands for. Normal tokens are written in the byte alphabet, of other kinds
+/// it is the text itself.
+pub(super) fn bytes_of_text(text: &str, kind: TokenKind) -> Vec<u8> {
+    let spelled: Option<Vec<u8>> = match kind {
+        TokenKind::Normal => text.chars().map(byte_alphabet::byte_of).collect(),
+        TokenKind::Unused => Some(Vec::new()),
+        _ => None,
+    };
+    // As the reference's decoder: what is not in the alphabet stands for itself.
+    spelled.unwrap_or_else(|| text.as_bytes().to_vec())
 }

@@ -92,14 +92,15 @@ impl CandleBackend {
                 })
             };
             let layers = weights.layers.iter().map(layer);
-            let order = weights.token_rows.as_ref().map(|order| order.rows());
+            let order = weights.token_rows.as_ref();
+            let order: Option<Vec<u32>> = order.map(|order| order.rows().iter().collect());
             Ok(CandleBackend {
                 hparams: hparams.clone(),
                 weights: weights.clone(),
                 rope: RopeTables::new(&hparams.rope),
                 layers: layers.collect::<Result<_>>()?,
                 output_norm: vector(&weights.output_norm)?,
-                head: Matrix::load(&weights.head, order, &device)?,
+                head: Matrix::load(&weights.head, order.as_deref(), &device)?,
                 device: device.clone(),
             })
         })
