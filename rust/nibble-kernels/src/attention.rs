@@ -14,8 +14,6 @@ pub const MAX_GROUP: usize = 32;
 
 /// Positions whose scores are held at once.
 const TILE: usize = 64;
-/// Numbers that are converted to single precision at once.
-const CONVERTED: usize = 2048;
 
 /// How keys and values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,87 +94,6 @@ impl<'a> KvRows<'a> {
                 let bytes = values.start / 32 * 34..values.end / 32 * 34;
                 KvRows::Q8_0(blocks.get(bytes).unwrap_or_default())
             }
-        }
-    }
-
-    /// `out[g][p] = queries[g] · keys[p]` for all `count` positions.
-    fn scores(
-        &self,
-        kernels: &Kernels,
-        queries: &[f32],
-        count: usize,
-        head_dim: usize,
-        out: &mut [f32],
-    ) {
-        match self {
-            KvRows::F32(keys) => return kernels.attention_scores(queries, keys, head_dim, out),
-            KvRows::F16(keys) => {
-                if let Some(()) = kernels.attention_scores_f16(queries, keys, head_dim, out) {
-                    return;
-                }
-            }
-            KvRows::Q8_0(_) => {}
-        }
-        self.each_converted(kernels, count, head_dim, |first, keys| {
-            for (query, out) in queries
-                .chunks_exact(head_dim)
-                .zip(out.chunks_exact_mut(count))
-            {
-                let out = out.get_mut(first..first + keys.len() / head_dim);
-                kernels.attention_scores(query, keys, head_dim, out.unwrap_or_default());
-            }
-        });
-    }
-
-    /// `out[g] += Σ weights[g][p] * values[p]` over all `count` positions.
-    fn mix(
-        &self,
-        kernels: &Kernels,
-        weights: &[f32],
-        count: usize,
-        head_dim: usize,
-        out: &mut [f32],
-    ) {
-        match self {
-            KvRows::F32(values) => return kernels.attention_mix(weights, values, head_dim, out),
-            KvRows::F16(values) => {
-                if let Some(()) = kernels.attention_mix_f16(weights, values, head_dim, out) {
-                    return;
-                }
-            }
-            KvRows::Q8_0(_) => {}
-        }
-        self.each_converted(kernels, count, head_dim, |first, values| {
-            for (weights, out) in weights
-                .chunks_exact(count)
-                .zip(out.chunks_exact_mut(head_dim))
-            {
-                let weights = weights.get(first..first + values.len() / head_dim);
-                kernels.attention_mix(weights.unwrap_or_default(), values, head_dim, out);
-            }
-        });
-    }
-
-    /// Calls `each` with (first position, the numbers in single precision) for all `count` positions, a piece at
-    /// a time.
-    fn each_converted(
-        &self,
-        kernels: &Kernels,
-        count: usize,
-        head_dim: usize,
-        mut each: impl FnMut(usize, &[f32]),
-    ) {
-        let mut converted = [0.0; CONVERTED];
-        let step = (CONVERTED / head_dim).max(1);
-        for first in (0..count).step_by(step) {
-            let len = step.min(count - first) * head_dim;
-            let numbers = converted.get_mut(..len).unwrap_or_default();
-            match self.slice(first, len / head_dim, head_dim) {
-                KvRows::F32(rows) => numbers.copy_from_slice(rows),
-                KvRows::F16(rows) => kernels.f16_to_f32(rows, numbers),
-                KvRows::Q8_0(blocks) => kernels.q8_0_to_f32(blocks, numbers),
-            }
-            each(first, numbers);
         }
     }
 }
@@ -300,7 +217,7 @@ pub fn attend_part<'a>(
             let count = TILE.min(positions - first);
             let scores = scores.get_mut(..group * count).unwrap_or_default();
             let tile = keys.slice(first, count, head_dim);
-            tile.scores(kernels, queries, count, head_dim, scores);
+            kernels.attention_scores(queries, tile, head_dim, scores);
 
             let states = softmax.largest.iter_mut().zip(&mut softmax.totals);
             let rows = scores
@@ -322,7 +239,7 @@ pub fn attend_part<'a>(
                 *total += kernels.exp_shifted(scores, *largest);
             }
             let tile = values.slice(first, count, head_dim);
-            tile.mix(kernels, scores, count, head_dim, out);
+            kernels.attention_mix(scores, tile, head_dim, out);
         }
     }
     Ok(())
@@ -356,7 +273,3 @@ fn check_heads(queries: &[f32], head_dim: usize) -> Result<usize, KernelError> {
     }
     Ok(group)
 }
-
-const _: () = {
-    assert!(CONVERTED / MAX_HEAD_DIM >= 1);
-};

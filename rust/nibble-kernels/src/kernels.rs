@@ -1,8 +1,8 @@
 //! Which functions do the arithmetic on this CPU.
 
-use half::f16;
-
 use crate::activations::{Q8Group, Q8Rows};
+use crate::attention::KvRows;
+use crate::attention_loops::AttentionTable;
 use crate::error::KernelError;
 use crate::format::Format;
 use crate::matrix::Layout;
@@ -95,32 +95,12 @@ pub(crate) struct Table {
     pub(crate) quantize_row: QuantizeRow,
     /// Quantizes a row of activations and what that leaves over.
     pub(crate) quantize_row_with_residual: QuantizeRowWithResidual,
-    /// `out[i] = x[i]`.
-    pub(crate) f16_to_f32: unsafe fn(x: &[f16], out: &mut [f32]),
-    /// Dequantizes Q8_0 blocks.
-    pub(crate) q8_0_to_f32: unsafe fn(blocks: &[u8], out: &mut [f32]),
     /// `up[i] *= silu(gate[i])`.
     pub(crate) swiglu: unsafe fn(gate: &[f32], up: &mut [f32]),
     /// Replaces `x` by `exp(x - shift)` and gives the sum.
     pub(crate) exp_shifted: unsafe fn(x: &mut [f32], shift: f32) -> f32,
-    /// `out[g][p] = queries[g] · keys[p]` for queries `[group, dim]` and keys `[positions, dim]`.
-    pub(crate) attention_scores:
-        unsafe fn(queries: &[f32], keys: &[f32], dim: usize, out: &mut [f32]),
-    /// `out[g] += Σ weights[g][p] * values[p]` for weights `[group, positions]`, values
-    /// `[positions, dim]` and out `[group, dim]`.
-    pub(crate) attention_mix:
-        unsafe fn(weights: &[f32], values: &[f32], dim: usize, out: &mut [f32]),
-    /// The same two over numbers in half precision. Without it, they are converted first.
-    pub(crate) attention_f16: Option<AttentionF16>,
-}
-
-/// Attention that reads keys and values in half precision.
-#[derive(Clone, Copy)]
-pub(crate) struct AttentionF16 {
-    /// As [`Table::attention_scores`].
-    pub(crate) scores: unsafe fn(queries: &[f32], keys: &[f16], dim: usize, out: &mut [f32]),
-    /// As [`Table::attention_mix`].
-    pub(crate) mix: unsafe fn(weights: &[f32], values: &[f16], dim: usize, out: &mut [f32]),
+    /// Attention, for each way to store keys and values.
+    pub(crate) attention: &'static AttentionTable,
 }
 
 /// A table of functions for one instruction set that this CPU has. Cheap to copy.
@@ -252,36 +232,42 @@ impl Kernels {
         unsafe { (self.table.quantize_row_with_residual)(x, row, residuals) }
     }
 
-    pub(crate) fn f16_to_f32(&self, x: &[f16], out: &mut [f32]) {
-        // SAFETY: as in `matmul_q8`.
-        unsafe { (self.table.f16_to_f32)(x, out) }
-    }
-
-    pub(crate) fn q8_0_to_f32(&self, blocks: &[u8], out: &mut [f32]) {
-        // SAFETY: as in `matmul_q8`.
-        unsafe { (self.table.q8_0_to_f32)(blocks, out) }
-    }
-
+    /// `out[g][p] = queries[g] · keys[p]`; see [`Attention`](crate::attention_loops::Attention).
     pub(crate) fn attention_scores(
         &self,
         queries: &[f32],
-        keys: &[f32],
+        keys: KvRows<'_>,
         dim: usize,
         out: &mut [f32],
     ) {
+        let table = self.table.attention;
         // SAFETY: as in `matmul_q8`.
-        unsafe { (self.table.attention_scores)(queries, keys, dim, out) }
+        unsafe {
+            match keys {
+                KvRows::F32(keys) => (table.f32.scores)(queries, keys, dim, out),
+                KvRows::F16(keys) => (table.f16.scores)(queries, keys, dim, out),
+                KvRows::Q8_0(keys) => (table.q8_0.scores)(queries, keys, dim, out),
+            }
+        }
     }
 
+    /// `out[g] += Σ weights[g][p] * values[p]`; see [`Attention`](crate::attention_loops::Attention).
     pub(crate) fn attention_mix(
         &self,
         weights: &[f32],
-        values: &[f32],
+        values: KvRows<'_>,
         dim: usize,
         out: &mut [f32],
     ) {
+        let table = self.table.attention;
         // SAFETY: as in `matmul_q8`.
-        unsafe { (self.table.attention_mix)(weights, values, dim, out) }
+        unsafe {
+            match values {
+                KvRows::F32(values) => (table.f32.mix)(weights, values, dim, out),
+                KvRows::F16(values) => (table.f16.mix)(weights, values, dim, out),
+                KvRows::Q8_0(values) => (table.q8_0.mix)(weights, values, dim, out),
+            }
+        }
     }
 
     /// [`crate::ops::swiglu`] with these instructions.
@@ -303,35 +289,5 @@ impl Kernels {
     pub(crate) fn exp_shifted(&self, x: &mut [f32], shift: f32) -> f32 {
         // SAFETY: as in `matmul_q8`.
         unsafe { (self.table.exp_shifted)(x, shift) }
-    }
-
-    /// [`attention_scores`](Self::attention_scores) of keys in half precision; `None` where these
-    /// instructions have no such function.
-    pub(crate) fn attention_scores_f16(
-        &self,
-        queries: &[f32],
-        keys: &[f16],
-        dim: usize,
-        out: &mut [f32],
-    ) -> Option<()> {
-        let AttentionF16 { scores, .. } = self.table.attention_f16?;
-        // SAFETY: as in `matmul_q8`.
-        unsafe { scores(queries, keys, dim, out) };
-        Some(())
-    }
-
-    /// [`attention_mix`](Self::attention_mix) of values in half precision; `None` where these instructions
-    /// have no such function.
-    pub(crate) fn attention_mix_f16(
-        &self,
-        weights: &[f32],
-        values: &[f16],
-        dim: usize,
-        out: &mut [f32],
-    ) -> Option<()> {
-        let AttentionF16 { mix, .. } = self.table.attention_f16?;
-        // SAFETY: as in `matmul_q8`.
-        unsafe { mix(weights, values, dim, out) };
-        Some(())
     }
 }

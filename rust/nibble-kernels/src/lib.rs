@@ -8,6 +8,7 @@
 
 mod activations;
 mod attention;
+mod attention_loops;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]

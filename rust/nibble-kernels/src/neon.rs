@@ -18,6 +18,7 @@
     reason = "rows come from `Cpu`, which checked the shapes; blocks and panels have fixed sizes"
 )]
 
+mod attention;
 mod strips;
 
 use std::arch::aarch64::*;
@@ -26,9 +27,8 @@ use std::arch::is_aarch64_feature_detected;
 use std::array::from_fn;
 use std::mem::MaybeUninit;
 
-use half::f16;
-
 use crate::activations::{GROUP_LEN, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN};
+use crate::attention_loops::attention_table;
 use crate::dequantize::{array_at, dequantize_blocks};
 use crate::format::Format;
 use crate::kernels::{InstructionSet, MatmulQ8, Table, kernel_for};
@@ -44,13 +44,9 @@ pub(crate) static TABLE: Table = Table {
     matmul_f32,
     quantize_row,
     quantize_row_with_residual,
-    f16_to_f32,
-    q8_0_to_f32,
     swiglu: ops::swiglu_inline,
     exp_shifted: ops::exp_shifted,
-    attention_scores,
-    attention_mix,
-    attention_f16: None,
+    attention: &attention_table!(attention),
 };
 
 pub(crate) static DOT_TABLE: Table = Table {
@@ -1019,19 +1015,6 @@ fn scaled_block(x: &[f32; SCALE_LEN]) -> (f32, [float32x4_t; 8]) {
 }
 
 #[target_feature(enable = "neon")]
-fn f16_to_f32(x: &[f16], out: &mut [f32]) {
-    let (eights, rest) = x.as_chunks::<8>();
-    let (outs, rest_out) = out.as_chunks_mut::<8>();
-    for (x, out) in eights.iter().zip(outs) {
-        // SAFETY: eight numbers; `f16` is its bits.
-        widen_eight(unsafe { vld1q_u16(x.as_ptr().cast()) }, out);
-    }
-    for (x, out) in rest.iter().zip(rest_out) {
-        *out = x.to_f32();
-    }
-}
-
-#[target_feature(enable = "neon")]
 fn q8_0_to_f32(blocks: &[u8], out: &mut [f32]) {
     let (blocks, _) = blocks.as_chunks::<34>();
     let (outs, _) = out.as_chunks_mut::<32>();
@@ -1048,58 +1031,6 @@ fn q8_0_to_f32(blocks: &[u8], out: &mut [f32]) {
                     vst1q_f32(out.as_mut_ptr(), vmulq_f32(low, scale));
                     vst1q_f32(out.as_mut_ptr().add(4), vmulq_f32(high, scale));
                 }
-            }
-        }
-    }
-}
-
-#[target_feature(enable = "neon")]
-fn attention_scores(queries: &[f32], keys: &[f32], dim: usize, out: &mut [f32]) {
-    let positions = keys.len() / dim;
-    let keys = Strided {
-        values: keys,
-        stride: dim,
-        count: positions,
-    };
-    let queries = Strided {
-        values: queries,
-        stride: dim,
-        count: queries.len() / dim,
-    };
-    each_dot(keys, queries, dim, |query, position, dot| {
-        out[query * positions + position] = dot
-    });
-}
-
-#[target_feature(enable = "neon")]
-fn attention_mix(weights: &[f32], values: &[f32], dim: usize, out: &mut [f32]) {
-    /// Values of the output that stay in registers: eight vectors.
-    const WIDTH: usize = 32;
-    let positions = values.len() / dim;
-    for (weights, out) in weights
-        .chunks_exact(positions)
-        .zip(out.chunks_exact_mut(dim))
-    {
-        let (wide, rest) = out.as_chunks_mut::<WIDTH>();
-        for (i, out) in wide.iter_mut().enumerate() {
-            // SAFETY: 32 values each.
-            unsafe {
-                let mut sums: [float32x4_t; 8] = from_fn(|j| vld1q_f32(out.as_ptr().add(4 * j)));
-                for (weight, value) in weights.iter().zip(values.chunks_exact(dim)) {
-                    let value = value[i * WIDTH..][..WIDTH].as_ptr();
-                    for (j, sum) in sums.iter_mut().enumerate() {
-                        *sum = vfmaq_n_f32(*sum, vld1q_f32(value.add(4 * j)), *weight);
-                    }
-                }
-                for (j, sum) in sums.into_iter().enumerate() {
-                    vst1q_f32(out.as_mut_ptr().add(4 * j), sum);
-                }
-            }
-        }
-        let done = wide.len() * WIDTH;
-        for (weight, value) in weights.iter().zip(values.chunks_exact(dim)) {
-            for (out, v) in rest.iter_mut().zip(&value[done..]) {
-                *out = weight.mul_add(*v, *out);
             }
         }
     }

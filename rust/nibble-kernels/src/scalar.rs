@@ -6,17 +6,17 @@
     reason = "blocks are arrays of fixed size; rows come from `Cpu`, which checked the shapes"
 )]
 
-use half::f16;
-
 use crate::activations::{
     GROUP_LEN, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, SUM_LEN, interleaved,
 };
+use crate::attention_loops::{Stored, attention_table};
 use crate::dequantize::{
     array_at, codes_5bit, codes_6bit, dequantize, f16_at, scales_and_minimums,
 };
 use crate::format::Format;
 use crate::kernels::{InstructionSet, MatmulQ8, Table};
 use crate::ops;
+use crate::scalar;
 use crate::tile::TileMut;
 
 pub(crate) static TABLE: Table = Table {
@@ -28,13 +28,9 @@ pub(crate) static TABLE: Table = Table {
     matmul_f32,
     quantize_row,
     quantize_row_with_residual,
-    f16_to_f32,
-    q8_0_to_f32,
     swiglu: ops::swiglu_inline,
     exp_shifted: ops::exp_shifted,
-    attention_scores,
-    attention_mix,
-    attention_f16: None,
+    attention: &attention_table!(scalar),
 };
 
 pub(crate) fn matmul_q8(format: Format) -> Option<MatmulQ8> {
@@ -305,38 +301,30 @@ fn scaled(x: &[f32; SCALE_LEN]) -> (f32, [f32; SCALE_LEN]) {
     (largest / 127.0, x.map(|v| v * inverse))
 }
 
-pub(crate) fn f16_to_f32(x: &[f16], out: &mut [f32]) {
-    for (out, x) in out.iter_mut().zip(x) {
-        *out = x.to_f32();
-    }
-}
-
-pub(crate) fn q8_0_to_f32(blocks: &[u8], out: &mut [f32]) {
-    let fits = dequantize(Format::Q8_0, blocks, out);
-    debug_assert!(fits.is_ok());
-}
-
-pub(crate) fn attention_scores(queries: &[f32], keys: &[f32], dim: usize, out: &mut [f32]) {
-    let positions = keys.len() / dim;
+fn scores<S: Stored>(queries: &[f32], keys: &[S::Unit], dim: usize, out: &mut [f32]) {
+    let row = S::row_len(dim);
+    let positions = keys.len() / row;
     for (query, out) in queries
         .chunks_exact(dim)
         .zip(out.chunks_exact_mut(positions))
     {
-        for (key, out) in keys.chunks_exact(dim).zip(out) {
-            *out = query.iter().zip(key).map(|(q, k)| q * k).sum();
+        for (key, out) in keys.chunks_exact(row).zip(out) {
+            let products = query.iter().enumerate().map(|(i, q)| q * S::number(key, i));
+            *out = products.sum();
         }
     }
 }
 
-pub(crate) fn attention_mix(weights: &[f32], values: &[f32], dim: usize, out: &mut [f32]) {
-    let positions = values.len() / dim;
+fn mix<S: Stored>(weights: &[f32], values: &[S::Unit], dim: usize, out: &mut [f32]) {
+    let row = S::row_len(dim);
+    let positions = values.len() / row;
     for (weights, out) in weights
         .chunks_exact(positions)
         .zip(out.chunks_exact_mut(dim))
     {
-        for (weight, value) in weights.iter().zip(values.chunks_exact(dim)) {
-            for (out, v) in out.iter_mut().zip(value) {
-                *out += weight * v;
+        for (weight, value) in weights.iter().zip(values.chunks_exact(row)) {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out += weight * S::number(value, i);
             }
         }
     }

@@ -7,8 +7,6 @@
 
 use std::arch::x86_64::*;
 
-use half::f16;
-
 use super::blocks::{transpose, two_halves};
 use super::{lane_scales, sum_lanes};
 use crate::activations::{GROUP_LEN, Q8Group, RESIDUAL_STEPS, SCALE_LEN};
@@ -298,20 +296,7 @@ fn scaled_block(x: &[f32; SCALE_LEN]) -> (f32, [__m256; 4]) {
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn f16_to_f32(x: &[f16], out: &mut [f32]) {
-    let (eights, rest) = x.as_chunks::<8>();
-    let (outs, rest_out) = out.as_chunks_mut::<8>();
-    for (x, out) in eights.iter().zip(outs) {
-        // SAFETY: 16 bytes in, 32 bytes out.
-        unsafe { widen(x.as_ptr().cast(), out.as_mut_ptr()) };
-    }
-    for (x, out) in rest.iter().zip(rest_out) {
-        *out = x.to_f32();
-    }
-}
-
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn q8_0_to_f32(blocks: &[u8], out: &mut [f32]) {
+fn q8_0_to_f32(blocks: &[u8], out: &mut [f32]) {
     let (blocks, _) = blocks.as_chunks::<34>();
     let (outs, _) = out.as_chunks_mut::<32>();
     for (block, out) in blocks.iter().zip(outs) {

@@ -16,7 +16,7 @@
     reason = "rows come from `Cpu`, which checked the shapes; panels have fixed sizes"
 )]
 
-pub(crate) mod attention;
+mod attention;
 pub(crate) mod blocks;
 pub(crate) mod floats;
 pub(crate) mod strips;
@@ -24,12 +24,11 @@ pub(crate) mod strips;
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
-use half::f16;
-
 use self::blocks::{Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 use crate::activations::{GROUP_LEN, Q8Group, Q8Rows};
+use crate::attention_loops::attention_table;
 use crate::format::Format;
-use crate::kernels::{AttentionF16, InstructionSet, MatmulQ8, Table, kernel_for};
+use crate::kernels::{InstructionSet, MatmulQ8, Table, kernel_for};
 use crate::tile::TileMut;
 
 pub(crate) static TABLE: Table = Table {
@@ -41,16 +40,9 @@ pub(crate) static TABLE: Table = Table {
     matmul_f32: floats::matmul_f32,
     quantize_row: floats::quantize_row,
     quantize_row_with_residual: floats::quantize_row_with_residual,
-    f16_to_f32: floats::f16_to_f32,
-    q8_0_to_f32: floats::q8_0_to_f32,
     swiglu: floats::swiglu,
     exp_shifted: floats::exp_shifted,
-    attention_scores: attention::scores::<f32>,
-    attention_mix: attention::mix::<f32>,
-    attention_f16: Some(AttentionF16 {
-        scores: attention::scores::<f16>,
-        mix: attention::mix::<f16>,
-    }),
+    attention: &attention_table!(attention),
 };
 
 /// Whether this CPU has what [`TABLE`] needs.

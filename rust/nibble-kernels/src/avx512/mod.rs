@@ -21,16 +21,15 @@ mod strips;
 use std::arch::x86_64::*;
 use std::array::from_fn;
 
-use half::f16;
-
 use crate::activations::{Q8Group, Q8Rows, RESIDUAL_STEPS};
+use crate::attention_loops::attention_table;
 use crate::avx2::blocks::{Q4K, Q5K, Q6K, Q8_0, add_fifth_bits};
 use crate::avx2::{
     self, Blocks, Codes, Group, code_vectors, decode_rest, groups_of, lane_scales, lane_sums,
     step_bytes, sum_lanes_of_four,
 };
 use crate::format::Format;
-use crate::kernels::{AttentionF16, InstructionSet, MatmulQ8, Table, kernel_for};
+use crate::kernels::{InstructionSet, MatmulQ8, Table, kernel_for};
 use crate::tile::TileMut;
 
 pub(crate) static TABLE: Table = Table {
@@ -39,12 +38,7 @@ pub(crate) static TABLE: Table = Table {
     matmul_q16: Some(|format| matmul::<2>(format)),
     strips_q8: Some(|format| strips::matmul::<1, 0>(format)),
     strips_q16: Some(|format| strips::matmul::<2, 0>(format)),
-    attention_scores: attention::scores::<f32>,
-    attention_mix: attention::mix::<f32>,
-    attention_f16: Some(AttentionF16 {
-        scores: attention::scores::<f16>,
-        mix: attention::mix::<f16>,
-    }),
+    attention: &attention_table!(attention),
     ..avx2::TABLE
 };
 

@@ -1,0 +1,277 @@
+//! The loops of attention, written once for all vector instruction sets, and how keys and values are stored.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "lengths come from `attend`, which checked the shapes"
+)]
+
+use half::f16;
+
+use crate::dequantize::array_at;
+use crate::format::Format;
+
+/// How the keys and values of a head are stored.
+pub(crate) trait Stored {
+    /// What a row consists of.
+    type Unit: Copy;
+
+    /// Units of a row of `dim` numbers.
+    fn row_len(dim: usize) -> usize;
+
+    /// Number `i` of a row.
+    fn number(row: &[Self::Unit], i: usize) -> f32;
+}
+
+impl Stored for f32 {
+    type Unit = f32;
+
+    fn row_len(dim: usize) -> usize {
+        dim
+    }
+
+    fn number(row: &[f32], i: usize) -> f32 {
+        row[i]
+    }
+}
+
+impl Stored for f16 {
+    type Unit = f16;
+
+    fn row_len(dim: usize) -> usize {
+        dim
+    }
+
+    fn number(row: &[f16], i: usize) -> f32 {
+        row[i].to_f32()
+    }
+}
+
+/// Blocks of [`Format::Q8_0`]: a scale in half precision, and 32 codes of 8 bits.
+pub(crate) enum Q8_0 {}
+
+impl Q8_0 {
+    /// Codes of a block.
+    pub(crate) const LEN: usize = Format::Q8_0.block_len();
+    /// Bytes of a block.
+    pub(crate) const BYTES: usize = Format::Q8_0.block_bytes();
+
+    /// Where in a row the scale of number `i` is, and where its code.
+    #[inline]
+    pub(crate) fn places(i: usize) -> (usize, usize) {
+        let block = i / Q8_0::LEN * Q8_0::BYTES;
+        (block, block + size_of::<f16>() + i % Q8_0::LEN)
+    }
+}
+
+impl Stored for Q8_0 {
+    type Unit = u8;
+
+    fn row_len(dim: usize) -> usize {
+        dim / Q8_0::LEN * Q8_0::BYTES
+    }
+
+    fn number(row: &[u8], i: usize) -> f32 {
+        let (scale, code) = Q8_0::places(i);
+        f16::from_le_bytes(*array_at(row, scale)).to_f32() * f32::from(row[code] as i8)
+    }
+}
+
+/// A function of a row of numbers for each query, the keys or values of a head, and their `dim`; see [`Attention`].
+type Kernel<Unit> = unsafe fn(inputs: &[f32], rows: &[Unit], dim: usize, out: &mut [f32]);
+
+/// Attention over keys and values of one way to store them.
+pub(crate) struct Attention<S: Stored> {
+    /// `out[g][p] = queries[g] · keys[p]` for queries `[group, dim]` and keys `[positions, dim]`.
+    pub(crate) scores: Kernel<S::Unit>,
+    /// `out[g] += Σ weights[g][p] * values[p]` for weights `[group, positions]`, values `[positions, dim]` and out
+    /// `[group, dim]`.
+    pub(crate) mix: Kernel<S::Unit>,
+}
+
+/// Attention for one instruction set.
+pub(crate) struct AttentionTable {
+    pub(crate) f32: Attention<f32>,
+    pub(crate) f16: Attention<f16>,
+    pub(crate) q8_0: Attention<Q8_0>,
+}
+
+/// The [`AttentionTable`] of the functions `scores` and `mix` of a module.
+macro_rules! attention_table {
+    ($module:ident) => {
+        $crate::attention_loops::AttentionTable {
+            f32: $crate::attention_loops::Attention {
+                scores: $module::scores::<f32>,
+                mix: $module::mix::<f32>,
+            },
+            f16: $crate::attention_loops::Attention {
+                scores: $module::scores::<half::f16>,
+                mix: $module::mix::<half::f16>,
+            },
+            q8_0: $crate::attention_loops::Attention {
+                scores: $module::scores::<$crate::attention_loops::Q8_0>,
+                mix: $module::mix::<$crate::attention_loops::Q8_0>,
+            },
+        }
+    };
+}
+pub(crate) use attention_table;
+
+/// Defines `scores` and `mix`, as [`Attention`] has them, for the instruction set of a module, which has
+///
+/// - `Vector`, a number of `LANES` numbers, and `zero`, `splat`, `multiply_add(a, b, sum)`,
+///   `sum_lanes_of_four`, `load` and `store` for it;
+/// - the trait `Load: Stored`, whose function `load(row, i)` gives `LANES` numbers of a row from the `i`th on.
+///
+/// Keys and values are read once for up to three queries: with four keys they have twelve sums in registers.
+macro_rules! attention_loops {
+    ($features:literal) => {
+        /// Keys that are multiplied at once.
+        const KEYS: usize = 4;
+        /// Vectors of an output that stay in registers.
+        const WIDE: usize = 4;
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn scores<S: Load>(
+            queries: &[f32],
+            keys: &[S::Unit],
+            dim: usize,
+            out: &mut [f32],
+        ) {
+            let positions = keys.len() / S::row_len(dim);
+            let outs = out.chunks_mut(3 * positions);
+            for (queries, out) in queries.chunks(3 * dim).zip(outs) {
+                match queries.len() / dim {
+                    1 => scores_of::<S, 1>(queries, keys, dim, out),
+                    2 => scores_of::<S, 2>(queries, keys, dim, out),
+                    _ => scores_of::<S, 3>(queries, keys, dim, out),
+                }
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn scores_of<S: Load, const N: usize>(
+            queries: &[f32],
+            keys: &[S::Unit],
+            dim: usize,
+            out: &mut [f32],
+        ) {
+            let row = S::row_len(dim);
+            let positions = keys.len() / row;
+            let whole = dim / LANES * LANES;
+            assert!(queries.len() >= N * dim);
+            for first in (0..positions).step_by(KEYS) {
+                let count = KEYS.min(positions - first);
+                let keys = &keys[first * row..(first + count) * row];
+                let mut sums = [[zero(); KEYS]; N];
+                for i in (0..whole).step_by(LANES) {
+                    let queries: [Vector; N] =
+                        // SAFETY: `i + LANES <= dim`, within each query.
+                        unsafe { from_fn(|n| load(queries.as_ptr().add(n * dim + i))) };
+                    for k in 0..KEYS {
+                        // Beyond the last key, the last one again: its sums are not used.
+                        // SAFETY: `i + LANES <= dim`, within the key.
+                        let key = unsafe { S::load(keys.as_ptr().add(k.min(count - 1) * row), i) };
+                        for (query, sums) in queries.iter().zip(&mut sums) {
+                            sums[k] = multiply_add(*query, key, sums[k]);
+                        }
+                    }
+                }
+                for (n, sums) in sums.iter().enumerate() {
+                    let mut dots = sum_lanes_of_four(sums);
+                    for (key, dot) in keys.chunks_exact(row).zip(&mut dots) {
+                        for i in whole..dim {
+                            *dot += queries[n * dim + i] * S::number(key, i);
+                        }
+                    }
+                    out[n * positions + first..][..count].copy_from_slice(&dots[..count]);
+                }
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn mix<S: Load>(
+            weights: &[f32],
+            values: &[S::Unit],
+            dim: usize,
+            out: &mut [f32],
+        ) {
+            let positions = values.len() / S::row_len(dim);
+            let outs = out.chunks_mut(3 * dim);
+            for (weights, out) in weights.chunks(3 * positions).zip(outs) {
+                match out.len() / dim {
+                    1 => mix_of::<S, 1>(weights, values, dim, out),
+                    2 => mix_of::<S, 2>(weights, values, dim, out),
+                    _ => mix_of::<S, 3>(weights, values, dim, out),
+                }
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn mix_of<S: Load, const N: usize>(
+            weights: &[f32],
+            values: &[S::Unit],
+            dim: usize,
+            out: &mut [f32],
+        ) {
+            let mut i = 0;
+            while i + WIDE * LANES <= dim {
+                mix_columns::<S, N, WIDE>(weights, values, dim, i, out);
+                i += WIDE * LANES;
+            }
+            while i + LANES <= dim {
+                mix_columns::<S, N, 1>(weights, values, dim, i, out);
+                i += LANES;
+            }
+            let row = S::row_len(dim);
+            let positions = values.len() / row;
+            for n in 0..N {
+                for (p, value) in values.chunks_exact(row).enumerate() {
+                    for i in i..dim {
+                        let weight = weights[n * positions + p];
+                        out[n * dim + i] = weight.mul_add(S::number(value, i), out[n * dim + i]);
+                    }
+                }
+            }
+        }
+
+        /// Columns `i..i + W * LANES` of the output, which must lie in it.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn mix_columns<S: Load, const N: usize, const W: usize>(
+            weights: &[f32],
+            values: &[S::Unit],
+            dim: usize,
+            i: usize,
+            out: &mut [f32],
+        ) {
+            let row = S::row_len(dim);
+            let positions = values.len() / row;
+            assert!(i + W * LANES <= dim);
+            assert!(weights.len() >= N * positions && out.len() >= N * dim);
+            // SAFETY: inside output `n`.
+            let mut sums: [[Vector; W]; N] = unsafe {
+                from_fn(|n| from_fn(|j| load(out.as_ptr().add(n * dim + i + LANES * j))))
+            };
+            for (p, value) in values.chunks_exact(row).enumerate() {
+                let parts: [Vector; W] =
+                    // SAFETY: inside the value.
+                    unsafe { from_fn(|j| S::load(value.as_ptr(), i + LANES * j)) };
+                for (n, sums) in sums.iter_mut().enumerate() {
+                    let weight = splat(weights[n * positions + p]);
+                    for (sum, part) in sums.iter_mut().zip(&parts) {
+                        *sum = multiply_add(weight, *part, *sum);
+                    }
+                }
+            }
+            for (n, sums) in sums.iter().enumerate() {
+                for (j, sum) in sums.iter().enumerate() {
+                    // SAFETY: as above.
+                    unsafe { store(out.as_mut_ptr().add(n * dim + i + LANES * j), *sum) };
+                }
+            }
+        }
+    };
+}
+pub(crate) use attention_loops;
