@@ -42,13 +42,16 @@ pub(crate) static TABLE: Table = Table {
     ..avx2::TABLE
 };
 
-/// [`TABLE`] for Intel's CPUs, whose own prefetchers stop at the end of each page of 4 KiB: products of mapped
-/// weights took 0.7 to 0.8 of the time on a Xeon with it. A Zen 4 was slower with it.
+/// [`TABLE`] for CPUs whose own prefetchers do not keep up, or stop at the end of each page of 4 KiB: decode took 0.7 to 0.8
+/// of the time on a Xeon with it, and half of it on a Zen 5. A Zen 4 was slower with it.
 pub(crate) static PREFETCHING_TABLE: Table = Table {
     strips_q8: Some(|format| strips::matmul::<1, PREFETCH_AHEAD>(format)),
     strips_q16: Some(|format| strips::matmul::<2, PREFETCH_AHEAD>(format)),
     ..TABLE
 };
+
+/// The family of AMD's Zen 5.
+const ZEN_5: u32 = 0x1a;
 
 /// Bytes; a whole page, so that its address is translated by then.
 const PREFETCH_AHEAD: usize = 4096;
@@ -66,10 +69,16 @@ pub(crate) fn is_supported() -> bool {
 /// Whether [`PREFETCHING_TABLE`] is the better one.
 pub(crate) fn prefers_prefetching() -> bool {
     let vendor = __cpuid(0);
-    [vendor.ebx, vendor.edx, vendor.ecx]
-        .map(u32::to_le_bytes)
-        .as_flattened()
-        == b"GenuineIntel"
+    let vendor = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes);
+    match vendor.as_flattened() {
+        b"GenuineIntel" => true,
+        b"AuthenticAMD" => {
+            // Family and extended family.
+            let version = __cpuid(1).eax;
+            (version >> 8 & 0xf) + (version >> 20 & 0xff) >= ZEN_5
+        }
+        _ => false,
+    }
 }
 
 /// The product with activations of `PLANES` rows of codes for each token.
