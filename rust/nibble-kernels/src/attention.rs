@@ -84,6 +84,30 @@ impl<'a> KvRows<'a> {
         Ok(len / row)
     }
 
+    /// The numbers, if they are stored so; else none.
+    pub(crate) fn f32(&self) -> &'a [f32] {
+        match self {
+            KvRows::F32(rows) => rows,
+            _ => &[],
+        }
+    }
+
+    /// The numbers, if they are stored so; else none.
+    pub(crate) fn f16(&self) -> &'a [f16] {
+        match self {
+            KvRows::F16(rows) => rows,
+            _ => &[],
+        }
+    }
+
+    /// The blocks, if they are stored so; else none.
+    pub(crate) fn q8_0(&self) -> &'a [u8] {
+        match self {
+            KvRows::Q8_0(blocks) => blocks,
+            _ => &[],
+        }
+    }
+
     /// The positions `first..first + count`, or fewer where the rows end.
     fn slice(&self, first: usize, count: usize, head_dim: usize) -> KvRows<'a> {
         let values = first * head_dim..(first + count) * head_dim;
@@ -118,7 +142,16 @@ pub fn attend<'a>(
     out: &mut [f32],
 ) -> Result<(), KernelError> {
     let mut softmax = PartialSoftmax::default();
-    attend_part(kernels, queries, head_dim, scale, blocks, out, &mut softmax)?;
+    let none = KvRows::F32(&[]);
+    attend_part(
+        kernels,
+        queries,
+        head_dim,
+        scale,
+        (blocks, none),
+        out,
+        &mut softmax,
+    )?;
     softmax.finish(head_dim, out);
     Ok(())
 }
@@ -186,7 +219,8 @@ impl PartialSoftmax {
 }
 
 /// [`attend`] over some of the positions, without the division at the end: `out[g] = Σ_p exp(score - largest) *
-/// values[p]`, and in `softmax`, whatever it held, what is needed to join that with the rest.
+/// values[p]`, and in `softmax`, whatever it held, what is needed to join that with the rest. Beside the positions come the
+/// keys that this thread will probably read next, which are brought into its cache.
 ///
 /// # Errors
 /// As [`attend`].
@@ -195,7 +229,7 @@ pub fn attend_part<'a>(
     queries: &[f32],
     head_dim: usize,
     scale: f32,
-    blocks: impl Iterator<Item = (KvRows<'a>, KvRows<'a>)>,
+    (blocks, next): (impl Iterator<Item = (KvRows<'a>, KvRows<'a>)>, KvRows<'a>),
     out: &mut [f32],
     softmax: &mut PartialSoftmax,
 ) -> Result<(), KernelError> {
@@ -206,7 +240,8 @@ pub fn attend_part<'a>(
     *softmax = PartialSoftmax::default();
     let mut scores = [0.0_f32; MAX_GROUP * TILE];
 
-    for (keys, values) in blocks {
+    let mut blocks = blocks.peekable();
+    while let Some((keys, values)) = blocks.next() {
         let positions = keys.positions(head_dim)?;
         KernelError::check(
             "positions of the values",
@@ -216,8 +251,9 @@ pub fn attend_part<'a>(
         for first in (0..positions).step_by(TILE) {
             let count = TILE.min(positions - first);
             let scores = scores.get_mut(..group * count).unwrap_or_default();
+            let values = values.slice(first, count, head_dim);
             let tile = keys.slice(first, count, head_dim);
-            kernels.attention_scores(queries, tile, head_dim, scores);
+            kernels.attention_scores(queries, tile, values, head_dim, scores);
 
             let states = softmax.largest.iter_mut().zip(&mut softmax.totals);
             let rows = scores
@@ -238,8 +274,13 @@ pub fn attend_part<'a>(
                 }
                 *total += kernels.exp_shifted(scores, *largest);
             }
-            let tile = values.slice(first, count, head_dim);
-            kernels.attention_mix(scores, tile, head_dim, out);
+            let left = positions - first - count;
+            let next_keys = match blocks.peek() {
+                _ if left > 0 => keys.slice(first + count, TILE.min(left), head_dim),
+                Some((keys, _)) => *keys,
+                None => next,
+            };
+            kernels.attention_mix(scores, values, next_keys, head_dim, out);
         }
     }
     Ok(())

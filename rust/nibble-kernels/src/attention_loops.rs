@@ -77,7 +77,10 @@ impl Stored for Q8_0 {
 }
 
 /// A function of a row of numbers for each query, the keys or values of a head, and their `dim`; see [`Attention`].
-type Kernel<Unit> = unsafe fn(inputs: &[f32], rows: &[Unit], dim: usize, out: &mut [f32]);
+/// `ahead` is what is read next, and is fetched into the cache meanwhile: heads lie apart, so that a processor does not see
+/// it coming.
+type Kernel<Unit> =
+    unsafe fn(inputs: &[f32], rows: &[Unit], ahead: &[Unit], dim: usize, out: &mut [f32]);
 
 /// Attention over keys and values of one way to store them.
 pub(crate) struct Attention<S: Stored> {
@@ -120,6 +123,7 @@ pub(crate) use attention_table;
 ///
 /// - `Vector`, a number of `LANES` numbers, and `zero`, `splat`, `multiply_add(a, b, sum)`,
 ///   `sum_lanes_of_four`, `load` and `store` for it;
+/// - `prefetch` of a line of the cache;
 /// - the trait `Load: Stored`, whose function `load(row, i)` gives `LANES` numbers of a row from the `i`th on.
 ///
 /// Keys and values are read once for up to three queries: with four keys they have twelve sums in registers.
@@ -129,22 +133,28 @@ macro_rules! attention_loops {
         const KEYS: usize = 4;
         /// Vectors of an output that stay in registers.
         const WIDE: usize = 4;
+        /// Bytes.
+        const CACHE_LINE: usize = 64;
 
         #[target_feature(enable = $features)]
         pub(crate) fn scores<S: Load>(
             queries: &[f32],
             keys: &[S::Unit],
+            ahead: &[S::Unit],
             dim: usize,
             out: &mut [f32],
         ) {
             let positions = keys.len() / S::row_len(dim);
             let outs = out.chunks_mut(3 * positions);
+            let mut ahead = ahead;
             for (queries, out) in queries.chunks(3 * dim).zip(outs) {
                 match queries.len() / dim {
-                    1 => scores_of::<S, 1>(queries, keys, dim, out),
-                    2 => scores_of::<S, 2>(queries, keys, dim, out),
-                    _ => scores_of::<S, 3>(queries, keys, dim, out),
+                    1 => scores_of::<S, 1>(queries, keys, ahead, dim, out),
+                    2 => scores_of::<S, 2>(queries, keys, ahead, dim, out),
+                    _ => scores_of::<S, 3>(queries, keys, ahead, dim, out),
                 }
+                // Once is enough.
+                ahead = &[];
             }
         }
 
@@ -153,6 +163,7 @@ macro_rules! attention_loops {
         fn scores_of<S: Load, const N: usize>(
             queries: &[f32],
             keys: &[S::Unit],
+            ahead: &[S::Unit],
             dim: usize,
             out: &mut [f32],
         ) {
@@ -163,6 +174,7 @@ macro_rules! attention_loops {
             for first in (0..positions).step_by(KEYS) {
                 let count = KEYS.min(positions - first);
                 let keys = &keys[first * row..(first + count) * row];
+                prefetch_rows(ahead, first * row, count * row);
                 let mut sums = [[zero(); KEYS]; N];
                 for i in (0..whole).step_by(LANES) {
                     let queries: [Vector; N] =
@@ -193,17 +205,20 @@ macro_rules! attention_loops {
         pub(crate) fn mix<S: Load>(
             weights: &[f32],
             values: &[S::Unit],
+            ahead: &[S::Unit],
             dim: usize,
             out: &mut [f32],
         ) {
             let positions = values.len() / S::row_len(dim);
             let outs = out.chunks_mut(3 * dim);
+            let mut ahead = ahead;
             for (weights, out) in weights.chunks(3 * positions).zip(outs) {
                 match out.len() / dim {
-                    1 => mix_of::<S, 1>(weights, values, dim, out),
-                    2 => mix_of::<S, 2>(weights, values, dim, out),
-                    _ => mix_of::<S, 3>(weights, values, dim, out),
+                    1 => mix_of::<S, 1>(weights, values, ahead, dim, out),
+                    2 => mix_of::<S, 2>(weights, values, ahead, dim, out),
+                    _ => mix_of::<S, 3>(weights, values, ahead, dim, out),
                 }
+                ahead = &[];
             }
         }
 
@@ -212,16 +227,20 @@ macro_rules! attention_loops {
         fn mix_of<S: Load, const N: usize>(
             weights: &[f32],
             values: &[S::Unit],
+            ahead: &[S::Unit],
             dim: usize,
             out: &mut [f32],
         ) {
             let mut i = 0;
+            let mut ahead = ahead;
             while i + WIDE * LANES <= dim {
-                mix_columns::<S, N, WIDE>(weights, values, dim, i, out);
+                mix_columns::<S, N, WIDE>(weights, values, ahead, (dim, i), out);
+                ahead = &[];
                 i += WIDE * LANES;
             }
             while i + LANES <= dim {
-                mix_columns::<S, N, 1>(weights, values, dim, i, out);
+                mix_columns::<S, N, 1>(weights, values, ahead, (dim, i), out);
+                ahead = &[];
                 i += LANES;
             }
             let row = S::row_len(dim);
@@ -236,14 +255,25 @@ macro_rules! attention_loops {
             }
         }
 
+        /// Fetches `len` units from `start` on into the cache, if they are there.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn prefetch_rows<Unit>(ahead: &[Unit], start: usize, len: usize) {
+            if let Some(rows) = ahead.get(start..start + len) {
+                for line in (0..size_of_val(rows)).step_by(CACHE_LINE) {
+                    prefetch(rows.as_ptr().cast::<u8>().wrapping_add(line));
+                }
+            }
+        }
+
         /// Columns `i..i + W * LANES` of the output, which must lie in it.
         #[target_feature(enable = $features)]
         #[inline]
         fn mix_columns<S: Load, const N: usize, const W: usize>(
             weights: &[f32],
             values: &[S::Unit],
-            dim: usize,
-            i: usize,
+            ahead: &[S::Unit],
+            (dim, i): (usize, usize),
             out: &mut [f32],
         ) {
             let row = S::row_len(dim);
@@ -255,6 +285,7 @@ macro_rules! attention_loops {
                 from_fn(|n| from_fn(|j| load(out.as_ptr().add(n * dim + i + LANES * j))))
             };
             for (p, value) in values.chunks_exact(row).enumerate() {
+                prefetch_rows(ahead, p * row, row);
                 let parts: [Vector; W] =
                     // SAFETY: inside the value.
                     unsafe { from_fn(|j| S::load(value.as_ptr(), i + LANES * j)) };

@@ -232,11 +232,13 @@ impl Kernels {
         unsafe { (self.table.quantize_row_with_residual)(x, row, residuals) }
     }
 
-    /// `out[g][p] = queries[g] · keys[p]`; see [`Attention`](crate::attention_loops::Attention).
+    /// `out[g][p] = queries[g] · keys[p]`; see [`Attention`](crate::attention_loops::Attention). `ahead` is stored as the
+    /// keys are.
     pub(crate) fn attention_scores(
         &self,
         queries: &[f32],
         keys: KvRows<'_>,
+        ahead: KvRows<'_>,
         dim: usize,
         out: &mut [f32],
     ) {
@@ -244,18 +246,20 @@ impl Kernels {
         // SAFETY: as in `matmul_q8`.
         unsafe {
             match keys {
-                KvRows::F32(keys) => (table.f32.scores)(queries, keys, dim, out),
-                KvRows::F16(keys) => (table.f16.scores)(queries, keys, dim, out),
-                KvRows::Q8_0(keys) => (table.q8_0.scores)(queries, keys, dim, out),
+                KvRows::F32(keys) => (table.f32.scores)(queries, keys, ahead.f32(), dim, out),
+                KvRows::F16(keys) => (table.f16.scores)(queries, keys, ahead.f16(), dim, out),
+                KvRows::Q8_0(keys) => (table.q8_0.scores)(queries, keys, ahead.q8_0(), dim, out),
             }
         }
     }
 
-    /// `out[g] += Σ weights[g][p] * values[p]`; see [`Attention`](crate::attention_loops::Attention).
+    /// `out[g] += Σ weights[g][p] * values[p]`; see [`Attention`](crate::attention_loops::Attention). `ahead` is stored as
+    /// the values are.
     pub(crate) fn attention_mix(
         &self,
         weights: &[f32],
         values: KvRows<'_>,
+        ahead: KvRows<'_>,
         dim: usize,
         out: &mut [f32],
     ) {
@@ -263,9 +267,9 @@ impl Kernels {
         // SAFETY: as in `matmul_q8`.
         unsafe {
             match values {
-                KvRows::F32(values) => (table.f32.mix)(weights, values, dim, out),
-                KvRows::F16(values) => (table.f16.mix)(weights, values, dim, out),
-                KvRows::Q8_0(values) => (table.q8_0.mix)(weights, values, dim, out),
+                KvRows::F32(values) => (table.f32.mix)(weights, values, ahead.f32(), dim, out),
+                KvRows::F16(values) => (table.f16.mix)(weights, values, ahead.f16(), dim, out),
+                KvRows::Q8_0(values) => (table.q8_0.mix)(weights, values, ahead.q8_0(), dim, out),
             }
         }
     }

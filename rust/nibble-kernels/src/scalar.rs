@@ -301,7 +301,13 @@ fn scaled(x: &[f32; SCALE_LEN]) -> (f32, [f32; SCALE_LEN]) {
     (largest / 127.0, x.map(|v| v * inverse))
 }
 
-fn scores<S: Stored>(queries: &[f32], keys: &[S::Unit], dim: usize, out: &mut [f32]) {
+fn scores<S: Stored>(
+    queries: &[f32],
+    keys: &[S::Unit],
+    _ahead: &[S::Unit],
+    dim: usize,
+    out: &mut [f32],
+) {
     let row = S::row_len(dim);
     let positions = keys.len() / row;
     for (query, out) in queries
@@ -315,7 +321,13 @@ fn scores<S: Stored>(queries: &[f32], keys: &[S::Unit], dim: usize, out: &mut [f
     }
 }
 
-fn mix<S: Stored>(weights: &[f32], values: &[S::Unit], dim: usize, out: &mut [f32]) {
+fn mix<S: Stored>(
+    weights: &[f32],
+    values: &[S::Unit],
+    _ahead: &[S::Unit],
+    dim: usize,
+    out: &mut [f32],
+) {
     let row = S::row_len(dim);
     let positions = values.len() / row;
     for (weights, out) in weights

@@ -121,8 +121,9 @@ proptest! {
             let mut softmax = PartialSoftmax::default();
             for run in runs {
                 let (mut part, mut of_part) = (vec![f32::NAN; group * dim], softmax.clone());
-                let run = std::iter::once(run);
-                attend_part(&kernels, &queries, dim, scale, run, &mut part, &mut of_part).unwrap();
+                // Whatever is told to come next.
+                let (run, next) = (std::iter::once(run), run.1);
+                attend_part(&kernels, &queries, dim, scale, (run, next), &mut part, &mut of_part).unwrap();
                 softmax.join(dim, &mut joined, &of_part, &part);
             }
             softmax.finish(dim, &mut joined);

@@ -96,4 +96,10 @@ unsafe fn store(p: *mut f32, x: Vector) {
     unsafe { _mm256_storeu_ps(p, x) };
 }
 
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn prefetch(p: *const u8) {
+    _mm_prefetch::<_MM_HINT_T0>(p.cast());
+}
+
 attention_loops!("avx2,fma,f16c");

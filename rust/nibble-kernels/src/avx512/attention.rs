@@ -115,4 +115,10 @@ fn sum_lanes_of_four(sums: &[Vector; 4]) -> [f32; 4] {
     dots
 }
 
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+#[inline]
+fn prefetch(p: *const u8) {
+    _mm_prefetch::<_MM_HINT_T0>(p.cast());
+}
+
 attention_loops!("avx512f,avx512bw,avx512vl");

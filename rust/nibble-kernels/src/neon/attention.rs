@@ -1,6 +1,7 @@
 //! Attention on pairs of vectors of 128 bits.
 
 use std::arch::aarch64::*;
+use std::arch::asm;
 use std::array::from_fn;
 
 use half::f16;
@@ -103,6 +104,16 @@ unsafe fn store(p: *mut f32, [low, high]: Vector) {
 #[inline]
 fn sum_lanes_of_four(sums: &[Vector; 4]) -> [f32; 4] {
     sums.map(|[low, high]| vaddvq_f32(vaddq_f32(low, high)))
+}
+
+#[target_feature(enable = "neon")]
+#[inline]
+fn prefetch(p: *const u8) {
+    // The intrinsic is not stable.
+    // SAFETY: the instruction reads nothing, whatever the address.
+    unsafe {
+        asm!("prfm pldl1keep, [{p}]", p = in(reg) p, options(readonly, nostack, preserves_flags));
+    }
 }
 
 attention_loops!("neon");

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use nibble_kernels::{KernelError, Kernels, PartialSoftmax, attend_part};
+use nibble_kernels::{KernelError, Kernels, KvRows, PartialSoftmax, attend_part};
 
 use crate::kv_cache::{BLOCK, KvCache};
 
@@ -70,21 +70,22 @@ pub(super) fn plan(
 }
 
 impl Part {
-    /// Computes it, with the cache of its row's sequence and the queries of its item.
+    /// Computes it, with the cache of its row's sequence, the queries of its item, and the keys that come next.
     pub(super) fn attend(
         &mut self,
         kernels: &Kernels,
         heads: Heads,
-        cache: &KvCache,
+        (cache, next): (&KvCache, KvRows<'_>),
         queries: &[f32],
     ) -> Result<(), KernelError> {
         let kv_head = self.item % heads.kv_heads;
+        let rows = cache.rows(heads.layer, kv_head, self.positions.clone());
         attend_part(
             kernels,
             queries,
             heads.head_dim,
             heads.scale,
-            cache.rows(heads.layer, kv_head, self.positions.clone()),
+            (rows, next),
             &mut self.out,
             &mut self.softmax,
         )
@@ -94,6 +95,22 @@ impl Part {
     pub(super) fn item(&self) -> usize {
         self.item
     }
+
+    /// The keys that it reads first.
+    pub(super) fn first_keys<'a>(&self, heads: Heads, cache: &'a KvCache) -> KvRows<'a> {
+        let kv_head = self.item % heads.kv_heads;
+        first_keys(heads, (cache, kv_head), self.positions.clone())
+    }
+}
+
+/// The first block of keys at `positions`.
+fn first_keys(
+    heads: Heads,
+    (cache, kv_head): (&KvCache, usize),
+    positions: Range<usize>,
+) -> KvRows<'_> {
+    let mut rows = cache.rows(heads.layer, kv_head, positions);
+    rows.next().map_or(KvRows::F32(&[]), |(keys, _)| keys)
 }
 
 /// Adds the parts of one item up, in their order.
@@ -124,14 +141,17 @@ pub(super) fn attend_whole(
     let mut softmax = PartialSoftmax::default();
     let mut part = vec![0.0; out.len()];
     out.fill(0.0);
-    for positions in parts_of(len) {
+    let mut parts = parts_of(len).peekable();
+    while let Some(positions) = parts.next() {
         let rows = cache.rows(layer, kv_head, positions);
+        let next = parts.peek().cloned().unwrap_or_default();
+        let next = first_keys(heads, (cache, kv_head), next);
         attend_part(
             kernels,
             queries,
             head_dim,
             scale,
-            rows,
+            (rows, next),
             &mut part,
             &mut softmax,
         )?;

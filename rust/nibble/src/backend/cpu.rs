@@ -3,7 +3,9 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use nibble_kernels::{Activations, Cpu, Format, KernelError, Product, QuantizedActivations, ops};
+use nibble_kernels::{
+    Activations, Cpu, Format, KernelError, KvRows, Product, QuantizedActivations, ops,
+};
 
 use crate::Result;
 use crate::backend::attention::{Heads, Part, attend_whole, join, plan};
@@ -236,11 +238,20 @@ impl Pass<'_> {
         }
         let lens = self.rows.iter().map(|row| row.position + 1);
         plan(parts, lens, heads, group_width);
-        self.for_each_chunk(parts, 1, |_, parts| {
-            for part in parts {
-                if let Some((_, cache, queries)) = row_of(part.item()) {
-                    part.attend(kernels, heads, cache, queries)?;
-                }
+        // Neighbours, so that each can have the keys of the next one fetched.
+        let width = parts.len().div_ceil(2 * self.model.cpu.threads()).max(1);
+        self.for_each_chunk(parts, width, |_, parts| {
+            let mut parts = parts.iter_mut().peekable();
+            while let Some(part) = parts.next() {
+                let Some((_, cache, queries)) = row_of(part.item()) else {
+                    continue;
+                };
+                let next = parts.peek().and_then(|next| {
+                    let (_, cache, _) = row_of(next.item())?;
+                    Some(next.first_keys(heads, cache))
+                });
+                let next = next.unwrap_or(KvRows::F32(&[]));
+                part.attend(kernels, heads, (cache, next), queries)?;
             }
             Ok(())
         })?;
