@@ -58,20 +58,40 @@ fn multiply<B: Blocks, const PLANES: usize, const AHEAD: usize>(
     x: Q8Rows<'_>,
     mut out: TileMut<'_>,
 ) {
-    let strips = strips_of_product(B::FORMAT, PLANES, weights, x, &out);
-    for (strip, weights) in strips.enumerate() {
+    let mut strips = strips_of_product(B::FORMAT, PLANES, weights, x, &out).enumerate();
+    while let Some((number, strip)) = strips.next() {
+        let row = number * STRIP_ROWS;
+        if out.tokens() >= MANY_TOKENS
+            && let Some((_, second)) = strips.next()
+        {
+            multiply_pair::<B, PLANES, AHEAD>([strip, second], x, row, &mut out);
+            continue;
+        }
         let mut token = 0;
         while token < out.tokens() {
-            let at = (token, strip * STRIP_ROWS);
+            let at = (token, row);
             token += match out.tokens() - token {
-                1 => multiply_tokens::<B, PLANES, AHEAD, 1>(weights, x, at, &mut out),
-                2 => multiply_tokens::<B, PLANES, AHEAD, 2>(weights, x, at, &mut out),
-                3 => multiply_tokens::<B, PLANES, AHEAD, 3>(weights, x, at, &mut out),
-                4 => multiply_tokens::<B, PLANES, AHEAD, 4>(weights, x, at, &mut out),
-                5 => multiply_tokens::<B, PLANES, AHEAD, 5>(weights, x, at, &mut out),
-                6..8 => multiply_tokens::<B, PLANES, AHEAD, 6>(weights, x, at, &mut out),
-                _ => multiply_tokens::<B, PLANES, AHEAD, 8>(weights, x, at, &mut out),
+                1 => multiply_tokens::<B, PLANES, AHEAD, 1>(strip, x, at, &mut out),
+                2 => multiply_tokens::<B, PLANES, AHEAD, 2>(strip, x, at, &mut out),
+                3 => multiply_tokens::<B, PLANES, AHEAD, 3>(strip, x, at, &mut out),
+                4 => multiply_tokens::<B, PLANES, AHEAD, 4>(strip, x, at, &mut out),
+                5 => multiply_tokens::<B, PLANES, AHEAD, 5>(strip, x, at, &mut out),
+                6..8 => multiply_tokens::<B, PLANES, AHEAD, 6>(strip, x, at, &mut out),
+                _ => multiply_tokens::<B, PLANES, AHEAD, 8>(strip, x, at, &mut out),
             };
+        }
+    }
+}
+
+/// Brings sub-block `s` of the weights `AHEAD` bytes behind `blocks` into the cache, unless `AHEAD` is 0.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
+#[inline]
+fn prefetch<B: Blocks, const AHEAD: usize>(blocks: &[u8], s: usize) {
+    if AHEAD > 0 {
+        let bytes = STRIP_ROWS * B::FORMAT.block_bytes() * SCALE_LEN / B::FORMAT.block_len();
+        for line in 0..bytes.div_ceil(CACHE_LINE) {
+            let ahead = AHEAD + s * bytes + line * CACHE_LINE;
+            _mm_prefetch::<_MM_HINT_T0>(blocks.as_ptr().wrapping_add(ahead).cast());
         }
     }
 }
@@ -87,90 +107,145 @@ fn multiply_tokens<B: Blocks, const PLANES: usize, const AHEAD: usize, const TOK
     let (token, row) = at;
     let x: [[&[Q8Group]; PLANES]; TOKENS] =
         from_fn(|t| from_fn(|plane| x.row((token + t) * PLANES + plane)));
-    let mut sums = [_mm512_setzero_ps(); TOKENS];
+    let mut sums = [[_mm512_setzero_ps()]; TOKENS];
     let sub_blocks = B::FORMAT.block_len() / SCALE_LEN;
     for (block, blocks) in strip
         .chunks_exact(STRIP_ROWS * B::FORMAT.block_bytes())
         .enumerate()
     {
         for s in 0..sub_blocks {
-            if AHEAD > 0 {
-                let bytes = STRIP_ROWS * B::FORMAT.block_bytes() / sub_blocks;
-                for line in 0..bytes.div_ceil(CACHE_LINE) {
-                    let ahead = AHEAD + s * bytes + line * CACHE_LINE;
-                    _mm_prefetch::<_MM_HINT_T0>(blocks.as_ptr().wrapping_add(ahead).cast());
-                }
-            }
+            prefetch::<B, AHEAD>(blocks, s);
             // SAFETY: sixteen interleaved blocks.
-            let weights = unsafe { B::decode(blocks.as_ptr(), s) };
+            let weights = [unsafe { B::decode(blocks.as_ptr(), s) }];
             let scale_block = block * sub_blocks + s;
             for t in 0..TOKENS {
-                sums[t] = accumulate::<B, PLANES>(sums[t], &weights, &x[t], scale_block);
+                sums[t] = accumulate::<B, PLANES, 1>(sums[t], &weights, &x[t], scale_block);
             }
         }
     }
-    for (t, sums) in sums.iter().enumerate() {
-        let mut rows = [0.0; STRIP_ROWS];
-        // SAFETY: sixteen numbers.
-        unsafe { _mm512_storeu_ps(rows.as_mut_ptr(), *sums) };
-        out.set_run(token + t, row, &rows);
+    for (t, [sums]) in sums.iter().enumerate() {
+        store(*sums, token + t, row, out);
     }
     TOKENS
 }
 
-/// Adds the product of a sub-block with a token's 32 values of the same columns.
+/// Tokens from which on two strips are multiplied at once.
+const MANY_TOKENS: usize = 8;
+/// Tokens for which weights are decoded once then, at most; their activations stay in the first-level cache.
+const PAIR_TOKENS: usize = 32;
+
+/// Two strips, which begin with row `row` of the tile, times all tokens. Activations are read once for both.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
+fn multiply_pair<B: Blocks, const PLANES: usize, const AHEAD: usize>(
+    strips: [&[u8]; 2],
+    x: Q8Rows<'_>,
+    row: usize,
+    out: &mut TileMut<'_>,
+) {
+    let sub_blocks = B::FORMAT.block_len() / SCALE_LEN;
+    let block_bytes = STRIP_ROWS * B::FORMAT.block_bytes();
+    let passes = out.tokens().div_ceil(PAIR_TOKENS);
+    let pass = out.tokens().div_ceil(passes);
+    for first in (0..out.tokens()).step_by(pass) {
+        let tokens = pass.min(out.tokens() - first);
+        let mut sums = [[_mm512_setzero_ps(); 2]; PAIR_TOKENS];
+        // Beyond the last token, the last one again, which nobody reads.
+        let x: [[&[Q8Group]; PLANES]; PAIR_TOKENS] =
+            from_fn(|t| from_fn(|plane| x.row((first + t.min(tokens - 1)) * PLANES + plane)));
+        let blocks = strips.map(|strip| strip.chunks_exact(block_bytes));
+        let [one, other] = blocks;
+        for (block, (one, other)) in one.zip(other).enumerate() {
+            for s in 0..sub_blocks {
+                prefetch::<B, AHEAD>(one, s);
+                prefetch::<B, AHEAD>(other, s);
+                // SAFETY: sixteen interleaved blocks each.
+                let weights = unsafe { [B::decode(one.as_ptr(), s), B::decode(other.as_ptr(), s)] };
+                let scale_block = block * sub_blocks + s;
+                for (sums, x) in sums[..tokens].iter_mut().zip(&x) {
+                    *sums = accumulate::<B, PLANES, 2>(*sums, &weights, x, scale_block);
+                }
+            }
+        }
+        for (t, [one, other]) in sums[..tokens].iter().enumerate() {
+            store(*one, first + t, row, out);
+            store(*other, first + t, row + STRIP_ROWS, out);
+        }
+    }
+}
+
+/// Writes the products of sixteen rows, from `row` on, with a token.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
 #[inline]
-fn accumulate<B: Blocks, const PLANES: usize>(
-    sum: __m512,
-    weights: &SubBlock,
+fn store(sums: __m512, token: usize, row: usize, out: &mut TileMut<'_>) {
+    let mut rows = [0.0; STRIP_ROWS];
+    // SAFETY: sixteen numbers.
+    unsafe { _mm512_storeu_ps(rows.as_mut_ptr(), sums) };
+    out.set_run(token, row, &rows);
+}
+
+/// Adds the products of the same sub-block of each strip with a token's 32 values of its columns.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
+#[inline]
+fn accumulate<B: Blocks, const PLANES: usize, const STRIPS: usize>(
+    mut sums: [__m512; STRIPS],
+    weights: &[SubBlock; STRIPS],
     x: &[&[Q8Group]; PLANES],
     scale_block: usize,
-) -> __m512 {
+) -> [__m512; STRIPS] {
     let (group, block) = (scale_block / 4, scale_block % 4);
     let words_of_half = if B::HALVES { 4 } else { 8 };
-    let mut sum = sum;
     let scale = _mm512_set1_ps(x[PLANES - 1][group].scales[block]);
     for half in 0..8 / words_of_half {
-        let mut total = _mm512_setzero_si512();
+        let mut totals = [_mm512_setzero_si512(); STRIPS];
         for (plane, x) in x.iter().enumerate() {
             if plane > 0 {
-                total = _mm512_mullo_epi32(total, _mm512_set1_epi32(RESIDUAL_STEPS));
+                for total in &mut totals {
+                    *total = _mm512_mullo_epi32(*total, _mm512_set1_epi32(RESIDUAL_STEPS));
+                }
             }
             let codes = x[group].codes.as_ptr();
             // Two sums, so that a product waits for every other one only: a CPU has few places for what waits.
-            let mut sums = [total, _mm512_setzero_si512()];
+            let mut dots = totals.map(|total| [total, _mm512_setzero_si512()]);
             let mut offsets = _mm512_setzero_si512();
             for word in half * words_of_half..(half + 1) * words_of_half {
                 let place = interleaved(block * SCALE_LEN + 4 * word);
                 // SAFETY: `interleaved` gives a place inside the group for every word.
                 let codes =
                     _mm512_set1_epi32(unsafe { codes.add(place).cast::<i32>().read_unaligned() });
-                sums[word % 2] = _mm512_dpbusd_epi32(sums[word % 2], weights.codes[word], codes);
+                for (dots, weights) in dots.iter_mut().zip(weights) {
+                    let dots = &mut dots[word % 2];
+                    *dots = _mm512_dpbusd_epi32(*dots, weights.codes[word], codes);
+                }
                 if B::OFFSET != 0 {
                     offsets = _mm512_dpbusd_epi32(offsets, _mm512_set1_epi8(B::OFFSET), codes);
                 }
             }
-            total = _mm512_add_epi32(sums[0], sums[1]);
-            if B::OFFSET != 0 {
-                total = _mm512_sub_epi32(total, offsets);
+            for (total, dots) in totals.iter_mut().zip(dots) {
+                *total = _mm512_add_epi32(dots[0], dots[1]);
+                if B::OFFSET != 0 {
+                    *total = _mm512_sub_epi32(*total, offsets);
+                }
             }
         }
-        let scale = _mm512_mul_ps(weights.scales[half], scale);
-        sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), scale, sum);
+        for ((sum, total), weights) in sums.iter_mut().zip(totals).zip(weights) {
+            let scale = _mm512_mul_ps(weights.scales[half], scale);
+            *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), scale, *sum);
+        }
     }
     if B::HAS_MINIMUM {
-        let sums = [x[0][group].sums[block], x[0][group].sums[4 + block]];
-        if B::HALVES {
-            for (minimum, activations) in weights.minimums.into_iter().zip(sums) {
-                sum = _mm512_fmadd_ps(minimum, _mm512_set1_ps(activations), sum);
+        let halves = [x[0][group].sums[block], x[0][group].sums[4 + block]];
+        for (sum, weights) in sums.iter_mut().zip(weights) {
+            if B::HALVES {
+                for (minimum, activations) in weights.minimums.into_iter().zip(halves) {
+                    *sum = _mm512_fmadd_ps(minimum, _mm512_set1_ps(activations), *sum);
+                }
+            } else {
+                let activations = _mm512_set1_ps(halves[0] + halves[1]);
+                *sum = _mm512_fmadd_ps(weights.minimums[0], activations, *sum);
             }
-        } else {
-            let activations = _mm512_set1_ps(sums[0] + sums[1]);
-            sum = _mm512_fmadd_ps(weights.minimums[0], activations, sum);
         }
     }
-    sum
+    sums
 }
 
 /// Sixteen half-precision numbers.
