@@ -1,6 +1,8 @@
 //! Products of interleaved rows: a vector holds four codes of each of four rows, and is multiplied with four codes of
 //! a token that every lane gets. Nothing is transposed, and scales are applied to four rows at once.
 
+mod pairs;
+
 use std::arch::aarch64::*;
 use std::array::from_fn;
 
@@ -16,8 +18,15 @@ pub(super) fn matmul<const PLANES: usize, const DOT: bool>(format: Format) -> Op
     kernel_for!(format, multiply, PLANES, DOT)
 }
 
+/// The same for CPUs that have `smmla` too.
+pub(super) fn matmul_by_pairs<const PLANES: usize>(format: Format) -> Option<MatmulQ8> {
+    kernel_for!(format, multiply_by_pairs, PLANES)
+}
+
 /// A number for each row of a strip.
 type Floats = [float32x4_t; 4];
+/// Tokens for which it pays to arrange codes in pairs.
+const FEWEST_TOKENS: usize = 4;
 /// Four codes of each row of a strip.
 type Word = [int8x16_t; 4];
 
@@ -64,6 +73,22 @@ fn multiply<B: Blocks, const PLANES: usize, const DOT: bool>(
             };
         }
     }
+}
+
+/// # Safety
+/// The CPU has `sdot` and `smmla`.
+#[target_feature(enable = "neon")]
+unsafe fn multiply_by_pairs<B: Blocks, const PLANES: usize>(
+    weights: &[u8],
+    x: Q8Rows<'_>,
+    mut out: TileMut<'_>,
+) {
+    if out.tokens() < FEWEST_TOKENS {
+        return multiply::<B, PLANES, true>(weights, x, out);
+    }
+    let decoder = const { pairs::Decoder::of::<B>() };
+    // SAFETY: promised by the caller.
+    unsafe { pairs::multiply::<PLANES>(&decoder, weights, x, &mut out) }
 }
 
 /// A strip times `TOKENS` tokens; the products go to the tile from token and row `at` on. The number of tokens.
