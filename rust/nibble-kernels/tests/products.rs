@@ -282,7 +282,7 @@ fn instruction_sets_of_arm_agree_bit_for_bit() {
     let mut random = Random(7);
     for format in Format::ALL.into_iter().filter(|f| f.takes_q8()) {
         // Rows of less than one group, of one piece, and of one and a part.
-        for (blocks, tokens) in [(1, 4), (1, 33), (2, 5), (3, 1), (3, 2), (3, 3), (21, 7)] {
+        for (blocks, tokens) in [(1, 8), (1, 33), (2, 5), (3, 1), (3, 2), (3, 3), (21, 9)] {
             let cols = blocks * format.block_len();
             let data = weights(format, rows, cols, Style::Usual, &mut random);
             let matrix = Matrix::new(format, rows, cols, &data).unwrap();

@@ -2,8 +2,8 @@
 //! eight of two tokens, which is twice the work of `sdot`.
 //!
 //! Both operands have to be put in order for it. A panel of activations is arranged once for all strips of a product.
-//! 32 columns of a strip are decoded once for all tokens, to vectors of eight codes of two rows each: two neighbouring
-//! words, zipped. What multiplies them knows nothing of formats, so that it is compiled a few times only.
+//! 32 columns of a strip are decoded once for all tokens, to vectors of eight codes of two rows each: every other lane
+//! of two neighbouring words. What multiplies them knows nothing of formats, so that it is compiled a few times only.
 //!
 //! Each pair of row and token sees the same operations in the same order as with `sdot`.
 
@@ -38,11 +38,13 @@ struct Pair<const PLANES: usize> {
     sums: [float32x4_t; 2],
 }
 
-/// 32 columns of a strip. Vectors of numbers hold that of one row twice, then that of the next row twice.
+/// 32 columns of a strip. Rows are in pairs, 0 and 2, 1 and 3, 4 and 6, and so on: what `trn` makes. (Where vectors are
+/// zipped and stored, the compiler takes `st2`, which is slow and costs moves.) Vectors of numbers hold that of the first
+/// row twice, then that of the second.
 struct Columns {
-    /// For each two rows: eight codes of the first and the same eight of the second, four times.
+    /// For each pair: eight codes of the first row and the same eight of the second, four times.
     codes: [[int8x16_t; 4]; STRIP_ROWS / 2],
-    /// For each two rows; those of the first 16 values, then those of the others if they have their own.
+    /// For each pair; those of the first 16 values, then those of the others if they have their own.
     scales: [[float32x4_t; STRIP_ROWS / 2]; 2],
     /// Likewise.
     minimums: [[float32x4_t; STRIP_ROWS / 2]; 2],
@@ -54,7 +56,7 @@ impl Columns {
 }
 
 /// Products in the making, of two rows with two tokens each: for each half of a strip, for each pair of tokens, for
-/// each two rows. A vector holds the first row with both tokens, then the second.
+/// each pair of rows. A vector holds the first row with both tokens, then the second.
 type Sums = [[[float32x4_t; STRIP_ROWS / 4]; PAIRS]; 2];
 
 /// What the product has to know of a format.
@@ -98,6 +100,12 @@ pub(super) unsafe fn multiply<const PLANES: usize>(
     let strips = strips_of_product(decoder.format, PLANES, weights, x, out);
     let block_bytes = STRIP_ROWS * decoder.format.block_bytes();
     let sub_blocks = decoder.format.block_len() / SCALE_LEN;
+    let add: unsafe fn(&mut Sums, &Columns, &[Pair<PLANES>]) =
+        match (decoder.halves, decoder.minimums) {
+            (true, _) => add::<PLANES, true, true>,
+            (_, true) => add::<PLANES, false, true>,
+            (_, _) => add::<PLANES, false, false>,
+        };
     let mut buffer = [const { MaybeUninit::<Pair<PLANES>>::uninit() }; PAIRS * PANEL_BLOCKS];
     let mut columns = Columns::ZERO;
     for token in (0..out.tokens()).step_by(2 * PAIRS) {
@@ -121,11 +129,7 @@ pub(super) unsafe fn multiply<const PLANES: usize>(
                         // `smmla`.
                         unsafe {
                             (decoder.decode)(blocks.as_ptr(), s, &mut columns);
-                            match (decoder.halves, decoder.minimums) {
-                                (true, _) => add::<PLANES, true, true>(&mut sums, &columns, x),
-                                (_, true) => add::<PLANES, false, true>(&mut sums, &columns, x),
-                                (_, _) => add::<PLANES, false, false>(&mut sums, &columns, x),
-                            }
+                            add(&mut sums, &columns, x);
                         }
                     }
                 }
@@ -182,17 +186,18 @@ fn pair_blocks<const PLANES: usize>(
                 let words: [int32x4_t; 2] = unsafe {
                     [word, word + 2].map(|i| vld1q_s32(x.codes.as_ptr().add(16 * i).cast()))
                 };
+                // Of blocks 0 and 2, and of 1 and 3.
                 [
-                    vzip1q_s32(words[0], words[1]),
-                    vzip2q_s32(words[0], words[1]),
+                    vtrn1q_s32(words[0], words[1]),
+                    vtrn2q_s32(words[0], words[1]),
                 ]
                 .map(|v| vreinterpretq_s64_s32(v))
             });
             let [first, second] = tokens;
             from_fn(|b| {
-                vreinterpretq_s8_s64(match b % 2 {
-                    0 => vzip1q_s64(first[b / 2], second[b / 2]),
-                    _ => vzip2q_s64(first[b / 2], second[b / 2]),
+                vreinterpretq_s8_s64(match b / 2 {
+                    0 => vtrn1q_s64(first[b % 2], second[b % 2]),
+                    _ => vtrn2q_s64(first[b % 2], second[b % 2]),
                 })
             })
         })
@@ -220,10 +225,10 @@ fn pair_blocks<const PLANES: usize>(
 #[target_feature(enable = "neon")]
 #[inline]
 fn twice([first, second]: [float32x4_t; 2]) -> [float32x4_t; GROUP_BLOCKS] {
-    let both = [vzip1q_f32(first, second), vzip2q_f32(first, second)];
+    let both = [vtrn1q_f32(first, second), vtrn2q_f32(first, second)];
     from_fn(|b| {
-        let both = vreinterpretq_f64_f32(both[b / 2]);
-        vreinterpretq_f32_f64(match b % 2 {
+        let both = vreinterpretq_f64_f32(both[b % 2]);
+        vreinterpretq_f32_f64(match b / 2 {
             0 => vdupq_laneq_f64::<0>(both),
             _ => vdupq_laneq_f64::<1>(both),
         })
@@ -245,8 +250,8 @@ unsafe fn decode<B: Blocks>(blocks: *const u8, sub_block: usize, columns: &mut C
             for (r, codes) in columns.codes.iter_mut().enumerate() {
                 let [a, b] = [0, 1].map(|i| vreinterpretq_s32_s8(words[i][eight][r / 2]));
                 codes[2 * eight + pair / 2] = vreinterpretq_s8_s32(match r % 2 {
-                    0 => vzip1q_s32(a, b),
-                    _ => vzip2q_s32(a, b),
+                    0 => vtrn1q_s32(a, b),
+                    _ => vtrn2q_s32(a, b),
                 });
             }
         }
@@ -256,8 +261,8 @@ unsafe fn decode<B: Blocks>(blocks: *const u8, sub_block: usize, columns: &mut C
     for half in 0..=usize::from(has_halves::<B>()) {
         for r in 0..STRIP_ROWS / 2 {
             let two_rows = |v: float32x4_t| match r % 2 {
-                0 => vzip1q_f32(v, v),
-                _ => vzip2q_f32(v, v),
+                0 => vtrn1q_f32(v, v),
+                _ => vtrn2q_f32(v, v),
             };
             columns.scales[half][r] = two_rows(scales.scales[half][r / 2]);
             if B::HAS_MINIMUMS {
@@ -336,8 +341,8 @@ fn store(sums: &Sums, tokens: usize, at: (usize, usize), out: &mut TileMut<'_>) 
         for (r, rows) in rows.as_chunks_mut::<4>().0.iter_mut().enumerate() {
             let [a, b] = [0, 1].map(|i| sums[r / 2][t / 2][r % 2 * 2 + i]);
             let four = match t % 2 {
-                0 => vuzp1q_f32(a, b),
-                _ => vuzp2q_f32(a, b),
+                0 => vtrn1q_f32(a, b),
+                _ => vtrn2q_f32(a, b),
             };
             // SAFETY: four numbers.
             unsafe { vst1q_f32(rows.as_mut_ptr(), four) };
@@ -360,8 +365,8 @@ fn load(sums: &mut Sums, tokens: usize, at: (usize, usize), out: &TileMut<'_>) {
                 .each_ref()
                 .map(|rows| unsafe { vld1q_f32(rows.as_ptr().add(4 * r)) });
             let sums = &mut sums[r / 2][pair];
-            sums[r % 2 * 2] = vzip1q_f32(first, second);
-            sums[r % 2 * 2 + 1] = vzip2q_f32(first, second);
+            sums[r % 2 * 2] = vtrn1q_f32(first, second);
+            sums[r % 2 * 2 + 1] = vtrn2q_f32(first, second);
         }
     }
 }
