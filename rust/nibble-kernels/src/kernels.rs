@@ -42,6 +42,8 @@ pub enum InstructionSet {
     Neon,
     /// aarch64 with NEON and `sdot` (the feature `dotprod`).
     NeonDot,
+    /// aarch64 with NEON, `sdot` and `smmla` (the features `dotprod` and `i8mm`).
+    NeonI8mm,
 }
 
 impl InstructionSet {
@@ -53,6 +55,7 @@ impl InstructionSet {
             InstructionSet::Avx512 => "avx512",
             InstructionSet::Neon => "neon",
             InstructionSet::NeonDot => "neon-dotprod",
+            InstructionSet::NeonI8mm => "neon-i8mm",
         }
     }
 }
@@ -157,6 +160,12 @@ impl Kernels {
         if crate::neon::has_dot() {
             all.push(Kernels {
                 table: &crate::neon::DOT_TABLE,
+            });
+        }
+        #[cfg(target_arch = "aarch64")]
+        if crate::neon::has_i8mm() {
+            all.push(Kernels {
+                table: &crate::neon::I8MM_TABLE,
             });
         }
         all

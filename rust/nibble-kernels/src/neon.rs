@@ -1,6 +1,7 @@
 //! Kernels for aarch64: with the vectors that every such CPU has (Armv8.0), and with `sdot`, which CPUs since about
 //! 2018 have. `sdot` multiplies four pairs of codes and adds them to a lane of 32 bits in one instruction, where
-//! Armv8.0 takes two and has to mind 16-bit sums. Functions that differ by it have a parameter `DOT`.
+//! Armv8.0 takes two and has to mind 16-bit sums. Functions that differ by it have a parameter `DOT`. CPUs since about
+//! 2021 have `smmla` too, which interleaved rows times several tokens are multiplied with.
 //!
 //! Interleaved rows have kernels of their own, see [`strips`].
 //!
@@ -57,9 +58,21 @@ pub(crate) static DOT_TABLE: Table = Table {
     ..TABLE
 };
 
+pub(crate) static I8MM_TABLE: Table = Table {
+    instruction_set: InstructionSet::NeonI8mm,
+    strips_q8: Some(|format| strips::matmul_by_pairs::<1>(format)),
+    strips_q16: Some(|format| strips::matmul_by_pairs::<2>(format)),
+    ..DOT_TABLE
+};
+
 /// Whether this CPU has what [`DOT_TABLE`] needs.
 pub(crate) fn has_dot() -> bool {
     is_aarch64_feature_detected!("dotprod")
+}
+
+/// Whether this CPU has what [`I8MM_TABLE`] needs.
+pub(crate) fn has_i8mm() -> bool {
+    has_dot() && is_aarch64_feature_detected!("i8mm")
 }
 
 fn matmul_q8<const DOT: bool>(format: Format) -> Option<MatmulQ8> {
@@ -408,6 +421,29 @@ unsafe fn signed_dot_of_lane<const LANE: i32>(
             a = in(vreg) a,
             b = in(vreg) b,
             lane = const LANE,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    dots
+}
+
+/// Adds to `dots` the dot products of the halves of `a`, eight codes each, with those of `b`: of the first of `a` with
+/// both of `b`, then of the second.
+///
+/// # Safety
+/// The CPU has `smmla`.
+#[target_feature(enable = "neon")]
+#[inline]
+unsafe fn signed_dots_of_pairs(dots: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
+    let mut dots = dots;
+    // SAFETY: as in `signed_dots`.
+    unsafe {
+        asm!(
+            ".arch_extension i8mm",
+            "smmla {dots:v}.4s, {a:v}.16b, {b:v}.16b",
+            dots = inlateout(vreg) dots,
+            a = in(vreg) a,
+            b = in(vreg) b,
             options(pure, nomem, nostack, preserves_flags),
         );
     }

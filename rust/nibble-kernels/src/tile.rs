@@ -113,6 +113,19 @@ impl TileMut<'_> {
         }
     }
 
+    /// Copies the numbers of consecutive rows, from `row` on, to `values`. Panics outside the tile.
+    #[cfg(target_arch = "aarch64")]
+    #[inline]
+    pub(crate) fn copy_run(&self, token: usize, row: usize, values: &mut [f32]) {
+        let fits = row <= self.rows && values.len() <= self.rows - row;
+        assert!(token < self.tokens && fits, "outside the tile");
+        // SAFETY: as in `set_run`.
+        unsafe {
+            let numbers = self.base.add(token * self.stride + row);
+            std::ptr::copy_nonoverlapping(numbers, values.as_mut_ptr(), values.len());
+        }
+    }
+
     /// Adds to one number. Panics outside the tile.
     #[inline]
     pub(crate) fn add(&mut self, token: usize, row: usize, value: f32) {

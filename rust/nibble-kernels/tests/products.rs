@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::{Random, Style, magnitudes, values, weights};
+#[cfg(target_arch = "aarch64")]
+use nibble_kernels::InstructionSet;
 use nibble_kernels::{
     Activations, Cpu, Format, KernelError, Kernels, Layout, Matrix, Product, QuantizedActivations,
     can_interleave, interleave,
@@ -269,6 +271,62 @@ fn results_do_not_depend_on_batch_rows_or_threads() {
                 }
             }
         }
+    }
+}
+
+/// With strips, some instructions multiply one token alone, some pairs of tokens, and pieces of long rows.
+#[cfg(target_arch = "aarch64")]
+#[test]
+fn instruction_sets_of_arm_agree_bit_for_bit() {
+    let rows = 32;
+    let mut random = Random(7);
+    for format in Format::ALL.into_iter().filter(|f| f.takes_q8()) {
+        // Rows of less than one group, of one piece, and of one and a part.
+        for (blocks, tokens) in [(1, 8), (1, 33), (2, 5), (3, 1), (3, 2), (3, 3), (21, 9)] {
+            let cols = blocks * format.block_len();
+            let data = weights(format, rows, cols, Style::Usual, &mut random);
+            let matrix = Matrix::new(format, rows, cols, &data).unwrap();
+            let strips = interleaved(matrix).unwrap();
+            let strips = Matrix::with_layout(Layout::Strips, format, rows, cols, &strips).unwrap();
+            let x = activations(tokens * cols, &mut random);
+            for (matrix, residual) in [matrix, strips].map(|m| [(m, false), (m, true)]).concat() {
+                let mut expected: Option<Vec<f32>> = None;
+                for kernels in Kernels::supported() {
+                    if kernels.instruction_set() == InstructionSet::Scalar {
+                        continue;
+                    }
+                    let mut quantized = QuantizedActivations::new();
+                    match residual {
+                        false => quantized.quantize(&kernels, &x, cols).unwrap(),
+                        true => quantized
+                            .quantize_with_residual(&kernels, &x, cols)
+                            .unwrap(),
+                    }
+                    let mut out = vec![f32::NAN; tokens * rows];
+                    Cpu::with_kernels(kernels, 1)
+                        .matmul(matrix, Activations::Q8(&quantized), &mut out, &NEVER)
+                        .unwrap();
+                    let expected = expected.get_or_insert_with(|| out.clone());
+                    let differs = out
+                        .iter()
+                        .zip(expected)
+                        .find(|(a, b)| a.to_bits() != b.to_bits());
+                    assert!(
+                        differs.is_none(),
+                        "{format}, {kernels:?}, {:?}, {blocks} blocks, {tokens} tokens, residual: {residual}: {differs:?}",
+                        matrix.layout(),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Whoever runs the tests for an instruction set names it, so that they do not pass without it.
+#[test]
+fn the_expected_instructions_are_chosen() {
+    if let Ok(expected) = std::env::var("NIBBLE_EXPECTED_INSTRUCTIONS") {
+        assert_eq!(Kernels::detect().instruction_set().name(), expected);
     }
 }
 

@@ -1,6 +1,8 @@
 //! Products of interleaved rows: a vector holds four codes of each of four rows, and is multiplied with four codes of
 //! a token that every lane gets. Nothing is transposed, and scales are applied to four rows at once.
 
+mod pairs;
+
 use std::arch::aarch64::*;
 use std::array::from_fn;
 
@@ -16,8 +18,15 @@ pub(super) fn matmul<const PLANES: usize, const DOT: bool>(format: Format) -> Op
     kernel_for!(format, multiply, PLANES, DOT)
 }
 
+/// The same for CPUs that have `smmla` too.
+pub(super) fn matmul_by_pairs<const PLANES: usize>(format: Format) -> Option<MatmulQ8> {
+    kernel_for!(format, multiply_by_pairs, PLANES)
+}
+
 /// A number for each row of a strip.
 type Floats = [float32x4_t; 4];
+/// Tokens for which it pays to arrange codes in pairs, with one plane and with two; see `docs/arm-cycles.md`.
+const FEWEST_TOKENS: [usize; 2] = [8, 4];
 /// Four codes of each row of a strip.
 type Word = [int8x16_t; 4];
 
@@ -57,17 +66,38 @@ fn multiply<B: Blocks, const PLANES: usize, const DOT: bool>(
         let mut token = 0;
         while token < out.tokens() {
             let at = (token, strip * STRIP_ROWS);
-            token += match out.tokens() - token {
-                1 => multiply_tokens::<B, PLANES, DOT, 1>(weights, x, at, &mut out),
-                2 | 3 => multiply_tokens::<B, PLANES, DOT, 2>(weights, x, at, &mut out),
-                _ => multiply_tokens::<B, PLANES, DOT, 4>(weights, x, at, &mut out),
+            let left = out.tokens() - token;
+            // So many that their sums stay in registers, of which `sdot` needs half.
+            token += if const { !DOT && PLANES > 1 } || left == 1 {
+                multiply_tokens::<B, PLANES, DOT, 1>(weights, x, at, &mut out)
+            } else if const { !DOT || PLANES > 1 } || left < 4 {
+                multiply_tokens::<B, PLANES, DOT, 2>(weights, x, at, &mut out)
+            } else {
+                multiply_tokens::<B, PLANES, DOT, 4>(weights, x, at, &mut out)
             };
         }
     }
 }
 
+/// # Safety
+/// The CPU has `sdot` and `smmla`.
+#[target_feature(enable = "neon")]
+unsafe fn multiply_by_pairs<B: Blocks, const PLANES: usize>(
+    weights: &[u8],
+    x: Q8Rows<'_>,
+    mut out: TileMut<'_>,
+) {
+    if out.tokens() < FEWEST_TOKENS[PLANES - 1] {
+        return multiply::<B, PLANES, true>(weights, x, out);
+    }
+    let decoder = const { pairs::Decoder::of::<B>() };
+    // SAFETY: promised by the caller.
+    unsafe { pairs::multiply::<PLANES>(&decoder, weights, x, &mut out) }
+}
+
 /// A strip times `TOKENS` tokens; the products go to the tile from token and row `at` on. The number of tokens.
 #[target_feature(enable = "neon")]
+#[inline(never)]
 fn multiply_tokens<B: Blocks, const PLANES: usize, const DOT: bool, const TOKENS: usize>(
     strip: &[u8],
     x: Q8Rows<'_>,
@@ -138,7 +168,7 @@ unsafe fn accumulate<
                     unsafe { from_fn(|i| vld1q_s8(x.codes.as_ptr().add(16 * (2 * pair + i)))) };
                 dots[0].add::<DOT, LANE>(words[0], codes[0]);
                 dots[second_half].add::<DOT, LANE>(words[1], codes[1]);
-                if B::CODES == Codes::Signed {
+                if !DOT && B::CODES == Codes::Signed {
                     dots[0].widen();
                 }
             }
