@@ -33,6 +33,8 @@ pub(crate) struct Q8Group {
     pub(crate) sums: [f32; GROUP_LEN / SUM_LEN],
     /// A scale for each 32 values.
     pub(crate) scales: [f32; GROUP_LEN / SCALE_LEN],
+    /// The sum of both halves of each block.
+    pub(crate) block_sums: [f32; GROUP_LEN / SCALE_LEN],
 }
 
 impl Q8Group {
@@ -40,7 +42,15 @@ impl Q8Group {
         codes: [0; GROUP_LEN],
         sums: [0.0; GROUP_LEN / SUM_LEN],
         scales: [0.0; GROUP_LEN / SCALE_LEN],
+        block_sums: [0.0; GROUP_LEN / SCALE_LEN],
     };
+
+    fn add_halves(&mut self) {
+        let (first, second) = self.sums.split_at(GROUP_LEN / SCALE_LEN);
+        for (sum, (first, second)) in self.block_sums.iter_mut().zip(first.iter().zip(second)) {
+            *sum = first + second;
+        }
+    }
 
     /// The 32 codes of a scale block in natural order.
     pub(crate) fn block(&self, block: usize) -> [i8; SCALE_LEN] {
@@ -93,9 +103,11 @@ impl QuantizedActivations {
         x: &[f32],
         cols: usize,
     ) -> Result<(), KernelError> {
+        let len = cols.div_ceil(GROUP_LEN);
         let rows = self.resize(x, cols, false)?;
         for (x, row) in x.chunks_exact(cols).zip(rows) {
-            kernels.quantize_row(x, row);
+            kernels.quantize_row(x, &mut row[..len]);
+            row[..len].iter_mut().for_each(Q8Group::add_halves);
         }
         Ok(())
     }
@@ -112,10 +124,12 @@ impl QuantizedActivations {
         x: &[f32],
         cols: usize,
     ) -> Result<(), KernelError> {
+        let len = cols.div_ceil(GROUP_LEN);
         let rows = self.resize(x, cols, true)?;
         for (x, row) in x.chunks_exact(cols).zip(rows) {
-            let (row, residuals) = row.split_at_mut(row.len() / 2);
-            kernels.quantize_row_with_residual(x, row, residuals);
+            let (row, residuals) = row.split_at_mut(stride(len));
+            kernels.quantize_row_with_residual(x, &mut row[..len], &mut residuals[..len]);
+            row[..len].iter_mut().for_each(Q8Group::add_halves);
         }
         Ok(())
     }
@@ -146,7 +160,7 @@ impl QuantizedActivations {
         self.rows = x.len() / cols;
         self.cols = cols;
         self.has_residuals = has_residuals;
-        let len = cols.div_ceil(GROUP_LEN) * self.planes();
+        let len = stride(cols.div_ceil(GROUP_LEN)) * self.planes();
         let needed = self.rows * len;
         if self.groups.len() < needed {
             self.groups.resize(needed, Q8Group::ZERO);
@@ -195,7 +209,7 @@ impl QuantizedActivations {
         Q8Rows {
             rows,
             row_len,
-            groups: &self.groups[..rows * row_len],
+            groups: &self.groups[..rows * stride(row_len)],
         }
     }
 }
@@ -212,6 +226,12 @@ pub enum Activations<'a> {
     },
     /// Quantized to 8 bits.
     Q8(&'a QuantizedActivations),
+}
+
+/// Groups from the beginning of one row to that of the next: an odd number. Kernels take the same group of many rows one
+/// after the other, and with a multiple of a power of two all of them would be in a few sets of the first-level cache.
+const fn stride(row_len: usize) -> usize {
+    row_len | 1
 }
 
 /// Quantized rows as the kernels see them: each padded with zeros to whole groups.
@@ -238,13 +258,14 @@ impl<'a> Q8Rows<'a> {
         Q8Rows {
             rows: count,
             row_len: self.row_len,
-            groups: &self.groups[first * self.row_len..(first + count) * self.row_len],
+            groups: &self.groups
+                [first * stride(self.row_len)..(first + count) * stride(self.row_len)],
         }
     }
 
     /// One row, which must exist.
     pub(crate) fn row(&self, row: usize) -> &'a [Q8Group] {
-        &self.groups[row * self.row_len..(row + 1) * self.row_len]
+        &self.groups[row * stride(self.row_len)..][..self.row_len]
     }
 }
 

@@ -233,14 +233,15 @@ fn accumulate<B: Blocks, const PLANES: usize, const STRIPS: usize>(
         }
     }
     if B::HAS_MINIMUM {
-        let halves = [x[0][group].sums[block], x[0][group].sums[4 + block]];
+        let x = &x[0][group];
         for (sum, weights) in sums.iter_mut().zip(weights) {
             if B::HALVES {
+                let halves = [x.sums[block], x.sums[4 + block]];
                 for (minimum, activations) in weights.minimums.into_iter().zip(halves) {
                     *sum = _mm512_fmadd_ps(minimum, _mm512_set1_ps(activations), *sum);
                 }
             } else {
-                let activations = _mm512_set1_ps(halves[0] + halves[1]);
+                let activations = _mm512_set1_ps(x.block_sums[block]);
                 *sum = _mm512_fmadd_ps(weights.minimums[0], activations, *sum);
             }
         }
