@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::activations::{Activations, Q8Rows};
 use crate::error::KernelError;
-use crate::interleave::{STRIP_ROWS, deinterleave};
+use crate::interleave::{STRIP_ROWS, TOKENS_OF_PAIRS, deinterleave};
 use crate::kernels::{InstructionSet, Kernels};
 use crate::matrix::{Layout, Matrix};
 use crate::pool::ThreadPool;
@@ -216,7 +216,8 @@ impl Cpu {
         let shared = rows.div_ceil(4 * self.threads());
         let mut rows_per_item = shared.max(least).min(most);
         if layout == Layout::Strips {
-            rows_per_item = rows_per_item.next_multiple_of(STRIP_ROWS);
+            let strips = if tokens >= TOKENS_OF_PAIRS { 2 } else { 1 };
+            rows_per_item = rows_per_item.next_multiple_of(strips * STRIP_ROWS);
         } else if rows_per_item > ROWS {
             rows_per_item -= rows_per_item % ROWS;
         }

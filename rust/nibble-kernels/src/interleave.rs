@@ -102,6 +102,9 @@ pub fn deinterleave(
     Ok(())
 }
 
+/// Tokens from which on kernels may multiply two strips at once; a thread then gets an even number of them.
+pub(crate) const TOKENS_OF_PAIRS: usize = 8;
+
 /// The strips of a product's weights.
 ///
 /// # Panics

@@ -12,7 +12,7 @@ use std::array::from_fn;
 use crate::activations::{Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, interleaved};
 use crate::avx2::strips::{bytes, packed_scale_and_minimum};
 use crate::format::Format;
-use crate::interleave::{STRIP_ROWS, strips_of_product};
+use crate::interleave::{STRIP_ROWS, TOKENS_OF_PAIRS, strips_of_product};
 use crate::kernels::{MatmulQ8, kernel_for};
 use crate::tile::TileMut;
 
@@ -61,7 +61,7 @@ fn multiply<B: Blocks, const PLANES: usize, const AHEAD: usize>(
     let mut strips = strips_of_product(B::FORMAT, PLANES, weights, x, &out).enumerate();
     while let Some((number, strip)) = strips.next() {
         let row = number * STRIP_ROWS;
-        if out.tokens() >= MANY_TOKENS
+        if out.tokens() >= TOKENS_OF_PAIRS
             && let Some((_, second)) = strips.next()
         {
             multiply_pair::<B, PLANES, AHEAD>([strip, second], x, row, &mut out);
@@ -76,8 +76,8 @@ fn multiply<B: Blocks, const PLANES: usize, const AHEAD: usize>(
                 3 => multiply_tokens::<B, PLANES, AHEAD, 3>(strip, x, at, &mut out),
                 4 => multiply_tokens::<B, PLANES, AHEAD, 4>(strip, x, at, &mut out),
                 5 => multiply_tokens::<B, PLANES, AHEAD, 5>(strip, x, at, &mut out),
-                6..8 => multiply_tokens::<B, PLANES, AHEAD, 6>(strip, x, at, &mut out),
-                _ => multiply_tokens::<B, PLANES, AHEAD, 8>(strip, x, at, &mut out),
+                // More only for the last strip of an odd number.
+                _ => multiply_tokens::<B, PLANES, AHEAD, 6>(strip, x, at, &mut out),
             };
         }
     }
@@ -129,9 +129,7 @@ fn multiply_tokens<B: Blocks, const PLANES: usize, const AHEAD: usize, const TOK
     TOKENS
 }
 
-/// Tokens from which on two strips are multiplied at once.
-const MANY_TOKENS: usize = 8;
-/// Tokens for which weights are decoded once then, at most; their activations stay in the first-level cache.
+/// Tokens for which weights of two strips are decoded once, at most; their activations stay in the first-level cache.
 const PAIR_TOKENS: usize = 32;
 
 /// Two strips, which begin with row `row` of the tile, times all tokens. Activations are read once for both.
