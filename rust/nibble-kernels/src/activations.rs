@@ -33,7 +33,7 @@ pub(crate) struct Q8Group {
     pub(crate) sums: [f32; GROUP_LEN / SUM_LEN],
     /// A scale for each 32 values.
     pub(crate) scales: [f32; GROUP_LEN / SCALE_LEN],
-    /// The sum of both halves of each block.
+    /// The sum of both halves of each block; not kept beside residuals.
     pub(crate) block_sums: [f32; GROUP_LEN / SCALE_LEN],
 }
 

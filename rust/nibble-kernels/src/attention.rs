@@ -56,6 +56,9 @@ pub enum KvRows<'a> {
 }
 
 impl<'a> KvRows<'a> {
+    /// No positions.
+    pub const EMPTY: KvRows<'static> = KvRows::F32(&[]);
+
     /// Number of positions, checked.
     fn positions(&self, head_dim: usize) -> Result<usize, KernelError> {
         let (len, row) = match self {
@@ -142,13 +145,12 @@ pub fn attend<'a>(
     out: &mut [f32],
 ) -> Result<(), KernelError> {
     let mut softmax = PartialSoftmax::default();
-    let none = KvRows::F32(&[]);
     attend_part(
         kernels,
         queries,
         head_dim,
         scale,
-        (blocks, none),
+        (blocks, KvRows::EMPTY),
         out,
         &mut softmax,
     )?;

@@ -124,11 +124,20 @@ pub(crate) use attention_table;
 /// - `Vector`, a number of `LANES` numbers, and `zero`, `splat`, `multiply_add(a, b, sum)`,
 ///   `sum_lanes_of_four`, `load` and `store` for it;
 /// - `prefetch` of a line of the cache;
-/// - the trait `Load: Stored`, whose function `load(row, i)` gives `LANES` numbers of a row from the `i`th on.
+/// - implementations of the trait `Load`, which this defines.
 ///
 /// Keys and values are read once for up to three queries: with four keys they have twelve sums in registers.
 macro_rules! attention_loops {
     ($features:literal) => {
+        /// How vectors of a key or value are read.
+        pub(crate) trait Load: $crate::attention_loops::Stored {
+            /// The numbers `i..i + LANES` of a row.
+            ///
+            /// # Safety
+            /// The CPU has the instructions of this file, the row has the numbers, and `i` is a multiple of [`LANES`].
+            unsafe fn load(row: *const Self::Unit, i: usize) -> Vector;
+        }
+
         /// Keys that are multiplied at once.
         const KEYS: usize = 4;
         /// Vectors of an output that stay in registers.

@@ -11,19 +11,10 @@ use std::array::from_fn;
 use half::f16;
 
 use super::sum_lanes_of_four;
-use crate::attention_loops::{Q8_0, Stored, attention_loops};
+use crate::attention_loops::{Q8_0, attention_loops};
 
 type Vector = __m256;
 const LANES: usize = 8;
-
-/// How vectors of a key or value are read.
-pub(crate) trait Load: Stored {
-    /// The numbers `i..i + LANES` of a row.
-    ///
-    /// # Safety
-    /// The CPU has the instructions of this file, the row has the numbers, and `i` is a multiple of [`LANES`].
-    unsafe fn load(row: *const Self::Unit, i: usize) -> Vector;
-}
 
 impl Load for f32 {
     #[target_feature(enable = "avx2,fma,f16c")]

@@ -5,19 +5,10 @@ use std::array::from_fn;
 
 use half::f16;
 
-use crate::attention_loops::{Q8_0, Stored, attention_loops};
+use crate::attention_loops::{Q8_0, attention_loops};
 
 type Vector = __m512;
 const LANES: usize = 16;
-
-/// How vectors of a key or value are read.
-pub(super) trait Load: Stored {
-    /// The numbers `i..i + LANES` of a row.
-    ///
-    /// # Safety
-    /// The CPU has the instructions of this file, the row has the numbers, and `i` is a multiple of [`LANES`].
-    unsafe fn load(row: *const Self::Unit, i: usize) -> Vector;
-}
 
 impl Load for f32 {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]

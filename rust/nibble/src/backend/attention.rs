@@ -110,7 +110,7 @@ fn first_keys(
     positions: Range<usize>,
 ) -> KvRows<'_> {
     let mut rows = cache.rows(heads.layer, kv_head, positions);
-    rows.next().map_or(KvRows::F32(&[]), |(keys, _)| keys)
+    rows.next().map_or(KvRows::EMPTY, |(keys, _)| keys)
 }
 
 /// Adds the parts of one item up, in their order.

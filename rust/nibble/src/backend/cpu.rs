@@ -250,7 +250,7 @@ impl Pass<'_> {
                     let (_, cache, _) = row_of(next.item())?;
                     Some(next.first_keys(heads, cache))
                 });
-                let next = next.unwrap_or(KvRows::F32(&[]));
+                let next = next.unwrap_or(KvRows::EMPTY);
                 part.attend(kernels, heads, (cache, next), queries)?;
             }
             Ok(())

@@ -61,9 +61,9 @@ pub(super) fn find(source: &PreparedSource) -> Result<StoredTables> {
         merges: container.shared_u32s(MERGES)?,
     };
     let tokens = source.token_rows.tokens();
-    let normal = vocabulary.ids(|kind| kind == TokenKind::Normal);
-    let sorted = normal.filter(|&id| vocabulary.bytes(id).is_some_and(|bytes| !bytes.is_empty()));
-    let by_bytes = tokens.beginning(sorted.count());
+    // Those that spell text come first.
+    let is_text = |id: &[u8; 4]| vocabulary.spells_text(u32::from_le_bytes(*id));
+    let by_bytes = tokens.beginning(tokens.encoded().partition_point(is_text));
     Ok(StoredTables {
         vocabulary,
         byte_pairs,

@@ -107,12 +107,18 @@ impl Vocabulary {
             .map(|(id, _)| id)
     }
 
+    /// Whether a token is one of ordinary text and spells something.
+    pub(super) fn spells_text(&self, id: u32) -> bool {
+        let is_empty = self.bytes(id).is_none_or(<[u8]>::is_empty);
+        self.kind(id) == Some(TokenKind::Normal) && !is_empty
+    }
+
     /// The tokens of ordinary text that spell something, sorted by their bytes; of equals the lower id first.
     pub fn sorted_by_bytes(&self) -> U32s {
-        let normal = self.ids(|kind| kind == TokenKind::Normal);
         let bytes = |id| self.bytes(id).unwrap_or_default();
-        let mut sorted: Vec<(u64, u32)> = normal
-            .filter(|&id| !bytes(id).is_empty())
+        let mut sorted: Vec<(u64, u32)> = self
+            .ids(|kind| kind == TokenKind::Normal)
+            .filter(|&id| self.spells_text(id))
             .map(|id| (first_bytes(bytes(id)), id))
             .collect();
         sorted.sort_unstable_by(|(first, a), (second, b)| {
