@@ -35,6 +35,8 @@ pub(crate) struct Q8Group {
     pub(crate) scales: [f32; GROUP_LEN / SCALE_LEN],
     /// The sum of both halves of each block; not kept beside residuals.
     pub(crate) block_sums: [f32; GROUP_LEN / SCALE_LEN],
+    /// The sum of the codes of each 16 values, in the order of `sums`; also of residuals.
+    pub(crate) code_sums: [i32; GROUP_LEN / SUM_LEN],
 }
 
 impl Q8Group {
@@ -43,6 +45,7 @@ impl Q8Group {
         sums: [0.0; GROUP_LEN / SUM_LEN],
         scales: [0.0; GROUP_LEN / SCALE_LEN],
         block_sums: [0.0; GROUP_LEN / SCALE_LEN],
+        code_sums: [0; GROUP_LEN / SUM_LEN],
     };
 
     fn add_halves(&mut self) {

@@ -5,14 +5,11 @@ use std::sync::atomic::AtomicBool;
 
 use crate::activations::{Activations, Q8Rows};
 use crate::error::KernelError;
-use crate::interleave::{STRIP_ROWS, TOKENS_OF_PAIRS, deinterleave};
+use crate::interleave::{MOST_TOKENS, STRIP_ROWS, TOKENS_OF_PAIRS, deinterleave};
 use crate::kernels::{InstructionSet, Kernels};
 use crate::matrix::{Layout, Matrix};
 use crate::pool::ThreadPool;
 use crate::tile::{Output, TileMut};
-
-/// Tokens that share one decoding of the weights, at most.
-const TOKENS: usize = 32;
 
 /// A matrix product to compute: `out[token][row] = weight[row] · x[token]`.
 #[derive(Debug)]
@@ -195,23 +192,35 @@ impl Cpu {
         Ok(())
     }
 
+    /// How large an item of a product may be.
+    fn limits(&self, layout: Layout) -> Limits {
+        let (tokens, multiply_adds, reading) = match (self.kernels.instruction_set(), layout) {
+            (InstructionSet::Scalar, _) => (32, 512 << 10, 1),
+            (InstructionSet::Neon, _) => (32, 1 << 20, 1),
+            (InstructionSet::Avx512, Layout::Strips) => (MOST_TOKENS, 48 << 20, 12),
+            _ => (32, 4 << 20, 1),
+        };
+        Limits {
+            tokens,
+            multiply_adds,
+            reading,
+        }
+    }
+
     /// How to cut a product into items: so small that a cancel is seen soon and threads finish
     /// together, and so large that handing them out costs nothing.
     fn plan(&self, layout: Layout, rows: usize, tokens: usize, cols: usize) -> Plan {
         /// Rows that share one pass over the activations.
         const ROWS: usize = STRIP_ROWS;
-        /// Multiply-adds of an item: 0.2 ms at 20 per nanosecond.
-        const LARGE: usize = 4 << 20;
         /// Below this, handing an item out is felt.
         const SMALL: usize = 32 << 10;
-        let large = match self.kernels.instruction_set() {
-            InstructionSet::Scalar => LARGE / 8,
-            InstructionSet::Neon => LARGE / 4,
-            _ => LARGE,
-        };
-        let tokens_per_item = tokens.div_ceil(tokens.div_ceil(TOKENS)).next_multiple_of(4);
+        let limits = self.limits(layout);
+        let tokens_per_item = tokens
+            .div_ceil(tokens.div_ceil(limits.tokens))
+            .next_multiple_of(4);
         let row_cost = cols.saturating_mul(tokens_per_item.min(tokens)).max(1);
-        let most = (large / row_cost).max(1);
+        let reading = cols.saturating_mul(limits.reading);
+        let most = (limits.multiply_adds / row_cost.max(reading)).max(1);
         let least = SMALL.div_ceil(row_cost);
         let shared = rows.div_ceil(4 * self.threads());
         let mut rows_per_item = shared.max(least).min(most);
@@ -228,6 +237,16 @@ impl Cpu {
             tokens_per_item,
         }
     }
+}
+
+/// How large an item of a product may be.
+struct Limits {
+    /// Tokens that share one decoding of the weights.
+    tokens: usize,
+    /// As many as take about 0.2 ms.
+    multiply_adds: usize,
+    /// Multiply-adds that take as long as reading a weight from memory.
+    reading: usize,
 }
 
 /// Rectangles that cover `[tokens, rows]`. Those of the same rows follow one another, so that
@@ -308,7 +327,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// The product of `weights`, whole rows or strips of `weight`, with some of the tokens, at most
-    /// [`TOKENS`].
+    /// [`MOST_TOKENS`].
     fn multiply(
         &self,
         kernels: &Kernels,
@@ -362,7 +381,7 @@ impl<'a> Inputs<'a> {
                 if let Some(product) = kernels.fused(weight.format(), Layout::Rows, *planes) {
                     return product(weights, x, tile);
                 }
-                let mut parts = [0.0; STRIP_ROWS * TOKENS * 2];
+                let mut parts = [0.0; STRIP_ROWS * MOST_TOKENS * 2];
                 for (strip, weights) in weights.chunks(STRIP_ROWS * weight.row_bytes()).enumerate()
                 {
                     let rows = weights.len() / weight.row_bytes();

@@ -105,10 +105,14 @@ pub fn deinterleave(
 /// Tokens from which on kernels may multiply two strips at once; a thread then gets an even number of them.
 pub(crate) const TOKENS_OF_PAIRS: usize = 8;
 
+/// Tokens of one call of a kernel, at most.
+pub(crate) const MOST_TOKENS: usize = 128;
+
 /// The strips of a product's weights.
 ///
 /// # Panics
-/// Where activations of `planes` rows a token, or the output, do not fit them, which [`crate::Cpu`] sees to.
+/// Where activations of `planes` rows a token, or the output, do not fit them, or there are more than [`MOST_TOKENS`],
+/// which [`crate::Cpu`] sees to.
 pub(crate) fn strips_of_product<'a>(
     format: Format,
     planes: usize,
@@ -118,7 +122,7 @@ pub(crate) fn strips_of_product<'a>(
 ) -> ChunksExact<'a, u8> {
     let strip_bytes = weights.len() / (out.rows() / STRIP_ROWS);
     let blocks = strip_bytes / (STRIP_ROWS * format.block_bytes());
-    assert!(out.rows().is_multiple_of(STRIP_ROWS));
+    assert!(out.rows().is_multiple_of(STRIP_ROWS) && out.tokens() <= MOST_TOKENS);
     assert_eq!(blocks * STRIP_ROWS * format.block_bytes(), strip_bytes);
     assert_eq!(x.rows(), out.tokens() * planes);
     assert_eq!(

@@ -277,6 +277,7 @@ fn group_of(blocks: &[(f32, [i8; SCALE_LEN]); GROUP_LEN / SCALE_LEN]) -> Q8Group
         }
         for (half, codes) in codes.chunks(SUM_LEN).enumerate() {
             let sum: i32 = codes.iter().map(|code| i32::from(*code)).sum();
+            group.code_sums[half * 4 + b] = sum;
             group.sums[half * 4 + b] = scale * sum as f32;
         }
     }

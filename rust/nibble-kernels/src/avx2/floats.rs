@@ -259,7 +259,10 @@ fn store_codes(blocks: [[__m256i; 4]; 4], group: &mut Q8Group) -> __m256 {
         // SAFETY: 32 bytes.
         unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), *vector) };
     }
-    _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+    let sums = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    // SAFETY: eight sums.
+    unsafe { _mm256_storeu_si256(group.code_sums.as_mut_ptr().cast(), sums) };
+    _mm256_cvtepi32_ps(sums)
 }
 
 /// The scale of a block and its values in steps of it, the same bits as the scalar function's.

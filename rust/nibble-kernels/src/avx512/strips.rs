@@ -8,11 +8,12 @@
 
 use std::arch::x86_64::*;
 use std::array::from_fn;
+use std::slice::ChunksExact;
 
-use crate::activations::{Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, interleaved};
+use crate::activations::{GROUP_LEN, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, interleaved};
 use crate::avx2::strips::{bytes, packed_scale_and_minimum};
 use crate::format::Format;
-use crate::interleave::{STRIP_ROWS, TOKENS_OF_PAIRS, strips_of_product};
+use crate::interleave::{MOST_TOKENS, STRIP_ROWS, TOKENS_OF_PAIRS, strips_of_product};
 use crate::kernels::{MatmulQ8, kernel_for};
 use crate::tile::TileMut;
 
@@ -22,17 +23,26 @@ pub(super) fn matmul<const PLANES: usize, const AHEAD: usize>(format: Format) ->
     kernel_for!(format, multiply, PLANES, AHEAD)
 }
 
+/// Blocks of 32 values of a group of activations.
+const BLOCKS: usize = GROUP_LEN / SCALE_LEN;
+
 /// Bytes that memory is read in.
 const CACHE_LINE: usize = 64;
 
 /// 32 weights of each row.
+#[derive(Clone, Copy)]
 struct SubBlock {
     /// Words of four codes, not negative.
     codes: [__m512i; 8],
     /// Of the first 16 values, and of the others.
     scales: [__m512; 2],
-    /// Is multiplied with the sums of activations, likewise.
-    minimums: [__m512; 2],
+    /// Is multiplied with the sum of activations.
+    minimum: __m512,
+}
+
+impl SubBlock {
+    // SAFETY: vectors of integers and floats, for which all bits zero are a value.
+    const ZERO: SubBlock = unsafe { std::mem::zeroed() };
 }
 
 /// A block format, as the kernels of this file need it.
@@ -41,9 +51,9 @@ trait Blocks {
     /// Whether the two halves of a sub-block have scales of their own.
     const HALVES: bool = false;
     /// Whether minimums are ever other than zero.
-    const HAS_MINIMUM: bool = true;
-    /// What the codes are too large by, and is taken off as an integer.
-    const OFFSET: i8 = 0;
+    const HAS_MINIMUM: bool = false;
+    /// What the codes are too large by.
+    const OFFSET: i32 = 0;
 
     /// Decodes a sub-block of the interleaved blocks.
     ///
@@ -58,15 +68,12 @@ fn multiply<B: Blocks, const PLANES: usize, const AHEAD: usize>(
     x: Q8Rows<'_>,
     mut out: TileMut<'_>,
 ) {
-    let mut strips = strips_of_product(B::FORMAT, PLANES, weights, x, &out).enumerate();
-    while let Some((number, strip)) = strips.next() {
-        let row = number * STRIP_ROWS;
-        if out.tokens() >= TOKENS_OF_PAIRS
-            && let Some((_, second)) = strips.next()
-        {
-            multiply_pair::<B, PLANES, AHEAD>([strip, second], x, row, &mut out);
-            continue;
-        }
+    let mut strips = strips_of_product(B::FORMAT, PLANES, weights, x, &out);
+    let mut row = 0;
+    if out.tokens() >= TOKENS_OF_PAIRS {
+        row = multiply_pairs::<B, PLANES>(&mut strips, x, &mut out);
+    }
+    for strip in strips {
         let mut token = 0;
         while token < out.tokens() {
             let at = (token, row);
@@ -80,6 +87,7 @@ fn multiply<B: Blocks, const PLANES: usize, const AHEAD: usize>(
                 _ => multiply_tokens::<B, PLANES, AHEAD, 6>(strip, x, at, &mut out),
             };
         }
+        row += STRIP_ROWS;
     }
 }
 
@@ -117,10 +125,12 @@ fn multiply_tokens<B: Blocks, const PLANES: usize, const AHEAD: usize, const TOK
             prefetch::<B, AHEAD>(blocks, s);
             // SAFETY: sixteen interleaved blocks.
             let weights = [unsafe { B::decode(blocks.as_ptr(), s) }];
-            let scale_block = block * sub_blocks + s;
-            for t in 0..TOKENS {
-                sums[t] = accumulate::<B, PLANES, 1>(sums[t], &weights, &x[t], scale_block);
-            }
+            let (group, block) = (
+                (block * sub_blocks + s) / BLOCKS,
+                (block * sub_blocks + s) % BLOCKS,
+            );
+            let x: [[&Q8Group; PLANES]; TOKENS] = from_fn(|t| x[t].map(|groups| &groups[group]));
+            accumulate::<B, PLANES, 1, TOKENS>(&mut sums, &weights, &x, block);
         }
     }
     for (t, [sums]) in sums.iter().enumerate() {
@@ -129,46 +139,108 @@ fn multiply_tokens<B: Blocks, const PLANES: usize, const AHEAD: usize, const TOK
     TOKENS
 }
 
-/// Tokens for which weights of two strips are decoded once, at most; their activations stay in the first-level cache.
-const PAIR_TOKENS: usize = 32;
+/// Tokens whose products with two strips are summed in registers.
+const TILE_TOKENS: usize = 4;
 
-/// Two strips, which begin with row `row` of the tile, times all tokens. Activations are read once for both.
+/// 128 columns of two strips.
+type Panel = [[SubBlock; 2]; BLOCKS];
+
+/// Takes strips in pairs and multiplies them with all tokens: a panel is decoded to the first-level cache, and multiplied
+/// with a few tokens at a time. The number of rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
-fn multiply_pair<B: Blocks, const PLANES: usize, const AHEAD: usize>(
-    strips: [&[u8]; 2],
+#[inline(never)]
+fn multiply_pairs<B: Blocks, const PLANES: usize>(
+    strips: &mut ChunksExact<'_, u8>,
     x: Q8Rows<'_>,
-    row: usize,
     out: &mut TileMut<'_>,
-) {
-    let sub_blocks = B::FORMAT.block_len() / SCALE_LEN;
+) -> usize {
+    let in_block = B::FORMAT.block_len() / SCALE_LEN;
     let block_bytes = STRIP_ROWS * B::FORMAT.block_bytes();
-    let passes = out.tokens().div_ceil(PAIR_TOKENS);
-    let pass = out.tokens().div_ceil(passes);
-    for first in (0..out.tokens()).step_by(pass) {
-        let tokens = pass.min(out.tokens() - first);
-        let mut sums = [[_mm512_setzero_ps(); 2]; PAIR_TOKENS];
+    let panel_bytes = block_bytes / in_block * BLOCKS;
+    let mut panel: Panel = [[SubBlock::ZERO; 2]; BLOCKS];
+    let mut sums = [[[_mm512_setzero_ps(); 2]; TILE_TOKENS]; MOST_TOKENS / TILE_TOKENS];
+    let tokens = out.tokens();
+    let tiles = tokens.div_ceil(TILE_TOKENS);
+    let empty: [[&[Q8Group]; PLANES]; TILE_TOKENS] = [[&[]; PLANES]; TILE_TOKENS];
+    let mut rows = [empty; MOST_TOKENS / TILE_TOKENS];
+    for (t, rows) in rows[..tiles].as_flattened_mut().iter_mut().enumerate() {
         // Beyond the last token, the last one again, which nobody reads.
-        let x: [[&[Q8Group]; PLANES]; PAIR_TOKENS] =
-            from_fn(|t| from_fn(|plane| x.row((first + t.min(tokens - 1)) * PLANES + plane)));
-        let blocks = strips.map(|strip| strip.chunks_exact(block_bytes));
-        let [one, other] = blocks;
-        for (block, (one, other)) in one.zip(other).enumerate() {
-            for s in 0..sub_blocks {
-                prefetch::<B, AHEAD>(one, s);
-                prefetch::<B, AHEAD>(other, s);
-                // SAFETY: sixteen interleaved blocks each.
-                let weights = unsafe { [B::decode(one.as_ptr(), s), B::decode(other.as_ptr(), s)] };
-                let scale_block = block * sub_blocks + s;
-                for (sums, x) in sums[..tokens].iter_mut().zip(&x) {
-                    *sums = accumulate::<B, PLANES, 2>(*sums, &weights, x, scale_block);
+        *rows = from_fn(|plane| x.row(t.min(tokens - 1) * PLANES + plane));
+    }
+    let lines_of_tile = panel_bytes.div_ceil(CACHE_LINE * tiles);
+    let mut row = 0;
+    while strips.len() >= 2
+        && let (Some(one), Some(other)) = (strips.next(), strips.next())
+    {
+        let pair = [one, other];
+        let sub_blocks = one.len() / block_bytes * in_block;
+        sums[..tiles].fill([[_mm512_setzero_ps(); 2]; TILE_TOKENS]);
+        for begin in (0..sub_blocks).step_by(BLOCKS) {
+            match begin % in_block {
+                0 => decode_panel::<B, 0>(pair, begin / in_block, &mut panel),
+                _ => decode_panel::<B, BLOCKS>(pair, begin / in_block, &mut panel),
+            }
+            let panel = &panel[..BLOCKS.min(sub_blocks - begin)];
+            // The next panel is fetched little by little: all of it at once would hold up its decoding.
+            let mut next = (begin / BLOCKS + 1) * panel_bytes;
+            for (sums, x) in sums[..tiles].iter_mut().zip(&rows) {
+                for _ in 0..lines_of_tile {
+                    for strip in pair {
+                        _mm_prefetch::<_MM_HINT_T0>(strip.as_ptr().wrapping_add(next).cast());
+                    }
+                    next += CACHE_LINE;
                 }
+                accumulate_panel::<B, PLANES>(sums, panel, x, begin / BLOCKS);
             }
         }
-        for (t, [one, other]) in sums[..tokens].iter().enumerate() {
-            store(*one, first + t, row, out);
-            store(*other, first + t, row + STRIP_ROWS, out);
+        for (t, sums) in sums.as_flattened()[..tokens].iter().enumerate() {
+            for (strip, sums) in sums.iter().enumerate() {
+                store(*sums, t, row + strip * STRIP_ROWS, out);
+            }
+        }
+        row += 2 * STRIP_ROWS;
+    }
+    row
+}
+
+/// Decodes a panel of two strips, from sub-block `FIRST` of block `block` on; beyond the strips' end it repeats the last
+/// block.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
+#[inline(never)]
+fn decode_panel<B: Blocks, const FIRST: usize>(
+    strips: [&[u8]; 2],
+    block: usize,
+    panel: &mut Panel,
+) {
+    let in_block = B::FORMAT.block_len() / SCALE_LEN;
+    let block_bytes = STRIP_ROWS * B::FORMAT.block_bytes();
+    for (strip, bytes) in strips.into_iter().enumerate() {
+        let last = bytes.len() / block_bytes - 1;
+        for (i, pair) in panel.iter_mut().enumerate() {
+            let block = (block + i / in_block).min(last);
+            let blocks = &bytes[block * block_bytes..][..block_bytes];
+            // SAFETY: sixteen interleaved blocks.
+            pair[strip] = unsafe { B::decode(blocks.as_ptr(), (FIRST + i) % in_block) };
         }
     }
+}
+
+/// Adds the products of a panel with a few tokens' values of its columns, those of `group`. Not inlined: the
+/// loops around it would be unrolled.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
+#[inline(never)]
+fn accumulate_panel<B: Blocks, const PLANES: usize>(
+    sums: &mut [[__m512; 2]; TILE_TOKENS],
+    blocks: &[[SubBlock; 2]],
+    x: &[[&[Q8Group]; PLANES]; TILE_TOKENS],
+    group: usize,
+) {
+    let x: [[&Q8Group; PLANES]; TILE_TOKENS] = from_fn(|t| x[t].map(|groups| &groups[group]));
+    let mut tile = *sums;
+    for (block, weights) in blocks.iter().enumerate() {
+        accumulate::<B, PLANES, 2, TILE_TOKENS>(&mut tile, weights, &x, block);
+    }
+    *sums = tile;
 }
 
 /// Writes the products of sixteen rows, from `row` on, with a token.
@@ -181,70 +253,80 @@ fn store(sums: __m512, token: usize, row: usize, out: &mut TileMut<'_>) {
     out.set_run(token, row, &rows);
 }
 
-/// Adds the products of the same sub-block of each strip with a token's 32 values of its columns.
+/// Adds the products of a sub-block of each strip with the tokens' 32 values of its columns, block `block` of a group.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
 #[inline]
-fn accumulate<B: Blocks, const PLANES: usize, const STRIPS: usize>(
-    mut sums: [__m512; STRIPS],
+fn accumulate<B: Blocks, const PLANES: usize, const STRIPS: usize, const TOKENS: usize>(
+    sums: &mut [[__m512; STRIPS]; TOKENS],
     weights: &[SubBlock; STRIPS],
-    x: &[&[Q8Group]; PLANES],
-    scale_block: usize,
-) -> [__m512; STRIPS] {
-    let (group, block) = (scale_block / 4, scale_block % 4);
+    x: &[[&Q8Group; PLANES]; TOKENS],
+    block: usize,
+) {
+    // Where there are few sums, each is two, so that a product waits for every other one only.
+    let split = STRIPS * TOKENS < 8;
     let words_of_half = if B::HALVES { 4 } else { 8 };
-    let scale = _mm512_set1_ps(x[PLANES - 1][group].scales[block]);
     for half in 0..8 / words_of_half {
-        let mut totals = [_mm512_setzero_si512(); STRIPS];
-        for (plane, x) in x.iter().enumerate() {
-            if plane > 0 {
-                for total in &mut totals {
-                    *total = _mm512_mullo_epi32(*total, _mm512_set1_epi32(RESIDUAL_STEPS));
+        let mut totals = [[_mm512_setzero_si512(); STRIPS]; TOKENS];
+        for plane in 0..PLANES {
+            let mut dots = [totals, [[_mm512_setzero_si512(); STRIPS]; TOKENS]];
+            for (dots, x) in dots[0].iter_mut().zip(x) {
+                let offset = offset::<B>(x[plane], block, half);
+                for dots in dots {
+                    let coarser = _mm512_mullo_epi32(*dots, _mm512_set1_epi32(RESIDUAL_STEPS));
+                    *dots = _mm512_add_epi32(coarser, offset);
                 }
             }
-            let codes = x[group].codes.as_ptr();
-            // Two sums, so that a product waits for every other one only: a CPU has few places for what waits.
-            let mut dots = totals.map(|total| [total, _mm512_setzero_si512()]);
-            let mut offsets = _mm512_setzero_si512();
             for word in half * words_of_half..(half + 1) * words_of_half {
                 let place = interleaved(block * SCALE_LEN + 4 * word);
-                // SAFETY: `interleaved` gives a place inside the group for every word.
-                let codes =
-                    _mm512_set1_epi32(unsafe { codes.add(place).cast::<i32>().read_unaligned() });
-                for (dots, weights) in dots.iter_mut().zip(weights) {
-                    let dots = &mut dots[word % 2];
-                    *dots = _mm512_dpbusd_epi32(*dots, weights.codes[word], codes);
-                }
-                if B::OFFSET != 0 {
-                    offsets = _mm512_dpbusd_epi32(offsets, _mm512_set1_epi8(B::OFFSET), codes);
-                }
-            }
-            for (total, dots) in totals.iter_mut().zip(dots) {
-                *total = _mm512_add_epi32(dots[0], dots[1]);
-                if B::OFFSET != 0 {
-                    *total = _mm512_sub_epi32(*total, offsets);
+                let dots = &mut dots[if split { word % 2 } else { 0 }];
+                for (dots, x) in dots.iter_mut().zip(x) {
+                    let codes = x[plane].codes.as_ptr();
+                    // SAFETY: `interleaved` gives a place inside the group for every word.
+                    let codes = unsafe { codes.add(place).cast::<i32>().read_unaligned() };
+                    for (dots, weights) in dots.iter_mut().zip(weights) {
+                        *dots = _mm512_dpbusd_epi32(
+                            *dots,
+                            weights.codes[word],
+                            _mm512_set1_epi32(codes),
+                        );
+                    }
                 }
             }
+            totals = from_fn(|t| {
+                from_fn(|strip| _mm512_add_epi32(dots[0][t][strip], dots[1][t][strip]))
+            });
         }
-        for ((sum, total), weights) in sums.iter_mut().zip(totals).zip(weights) {
-            let scale = _mm512_mul_ps(weights.scales[half], scale);
-            *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), scale, *sum);
+        for ((sums, totals), x) in sums.iter_mut().zip(totals).zip(x) {
+            let scale = _mm512_set1_ps(x[PLANES - 1].scales[block]);
+            for ((sum, total), weights) in sums.iter_mut().zip(totals).zip(weights) {
+                let scale = _mm512_mul_ps(weights.scales[half], scale);
+                *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), scale, *sum);
+            }
         }
     }
     if B::HAS_MINIMUM {
-        let x = &x[0][group];
-        for (sum, weights) in sums.iter_mut().zip(weights) {
-            if B::HALVES {
-                let halves = [x.sums[block], x.sums[4 + block]];
-                for (minimum, activations) in weights.minimums.into_iter().zip(halves) {
-                    *sum = _mm512_fmadd_ps(minimum, _mm512_set1_ps(activations), *sum);
-                }
-            } else {
-                let activations = _mm512_set1_ps(x.block_sums[block]);
-                *sum = _mm512_fmadd_ps(weights.minimums[0], activations, *sum);
+        for (sums, x) in sums.iter_mut().zip(x) {
+            let activations = _mm512_set1_ps(x[0].block_sums[block]);
+            for (sum, weights) in sums.iter_mut().zip(weights) {
+                *sum = _mm512_fmadd_ps(weights.minimum, activations, *sum);
             }
         }
     }
-    sums
+}
+
+/// What products begin with, because the codes of weights are too large.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
+#[inline]
+fn offset<B: Blocks>(x: &Q8Group, block: usize, half: usize) -> __m512i {
+    if B::OFFSET == 0 {
+        return _mm512_setzero_si512();
+    }
+    let sums = [x.code_sums[block], x.code_sums[BLOCKS + block]].map(|sum| _mm512_set1_epi32(sum));
+    let sum = match B::HALVES {
+        true => sums[half],
+        false => _mm512_add_epi32(sums[0], sums[1]),
+    };
+    _mm512_mullo_epi32(sum, _mm512_set1_epi32(-B::OFFSET))
 }
 
 /// Sixteen half-precision numbers.
@@ -302,14 +384,14 @@ fn add_fifth_bits(codes: &mut [__m512i; 8], bits: __m512i) {
     }
 }
 
-/// The scale of a block, and for the formats without one `offset` times it as minimum.
+/// A sub-block with one scale.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
 #[inline]
 fn block_of_32(codes: [__m512i; 8], scale: __m512, minimum: __m512) -> SubBlock {
     SubBlock {
         codes,
         scales: [scale; 2],
-        minimums: [minimum; 2],
+        minimum,
     }
 }
 
@@ -317,13 +399,14 @@ struct Q4_0;
 
 impl Blocks for Q4_0 {
     const FORMAT: Format = Format::Q4_0;
+    const OFFSET: i32 = 8;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
     #[inline]
     unsafe fn decode(blocks: *const u8, _: usize) -> SubBlock {
         // SAFETY: scales, then four words.
         let (scale, codes) = unsafe { (halves(blocks), nibbles(blocks.add(32))) };
-        block_of_32(codes, scale, _mm512_mul_ps(scale, _mm512_set1_ps(-8.0)))
+        block_of_32(codes, scale, _mm512_setzero_ps())
     }
 }
 
@@ -331,6 +414,7 @@ struct Q4_1;
 
 impl Blocks for Q4_1 {
     const FORMAT: Format = Format::Q4_1;
+    const HAS_MINIMUM: bool = true;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
     #[inline]
@@ -350,6 +434,7 @@ struct Q5_0;
 
 impl Blocks for Q5_0 {
     const FORMAT: Format = Format::Q5_0;
+    const OFFSET: i32 = 16;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
     #[inline]
@@ -363,7 +448,7 @@ impl Blocks for Q5_0 {
             )
         };
         add_fifth_bits(&mut codes, bits);
-        block_of_32(codes, scale, _mm512_mul_ps(scale, _mm512_set1_ps(-16.0)))
+        block_of_32(codes, scale, _mm512_setzero_ps())
     }
 }
 
@@ -371,6 +456,7 @@ struct Q5_1;
 
 impl Blocks for Q5_1 {
     const FORMAT: Format = Format::Q5_1;
+    const HAS_MINIMUM: bool = true;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
     #[inline]
@@ -393,14 +479,13 @@ struct Q8_0;
 
 impl Blocks for Q8_0 {
     const FORMAT: Format = Format::Q8_0;
-    const HAS_MINIMUM: bool = false;
-    /// -128 as an unsigned byte.
-    const OFFSET: i8 = i8::MIN;
+    const OFFSET: i32 = 128;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
     #[inline]
     unsafe fn decode(blocks: *const u8, _: usize) -> SubBlock {
-        let offset = _mm512_set1_epi8(Self::OFFSET);
+        // As two's complement bytes, plus 128.
+        let offset = _mm512_set1_epi8(i8::MIN);
         let mut codes = [_mm512_setzero_si512(); 8];
         // SAFETY: scales, then eight words.
         unsafe {
@@ -452,6 +537,7 @@ struct Q4K;
 
 impl Blocks for Q4K {
     const FORMAT: Format = Format::Q4K;
+    const HAS_MINIMUM: bool = true;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
     #[inline]
@@ -471,6 +557,7 @@ struct Q5K;
 
 impl Blocks for Q5K {
     const FORMAT: Format = Format::Q5K;
+    const HAS_MINIMUM: bool = true;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
     #[inline]
@@ -497,6 +584,7 @@ struct Q6K;
 impl Blocks for Q6K {
     const FORMAT: Format = Format::Q6K;
     const HALVES: bool = true;
+    const OFFSET: i32 = 32;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
     #[inline]
@@ -523,15 +611,10 @@ impl Blocks for Q6K {
                 let upper = _mm512_srl_epi16(_mm512_sll_epi16(upper, up), down);
                 *code = _mm512_or_si512(nibbles, _mm512_and_si512(upper, upper_mask));
             }
-            let scales = [scale(0), scale(1)];
-            let offset = _mm512_set1_ps(-32.0);
             SubBlock {
                 codes,
-                scales,
-                minimums: [
-                    _mm512_mul_ps(scales[0], offset),
-                    _mm512_mul_ps(scales[1], offset),
-                ],
+                scales: [scale(0), scale(1)],
+                minimum: _mm512_setzero_ps(),
             }
         }
     }
