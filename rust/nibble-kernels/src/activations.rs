@@ -106,13 +106,7 @@ impl QuantizedActivations {
         x: &[f32],
         cols: usize,
     ) -> Result<(), KernelError> {
-        let len = cols.div_ceil(GROUP_LEN);
-        let rows = self.resize(x, cols, false)?;
-        for (x, row) in x.chunks_exact(cols).zip(rows) {
-            kernels.quantize_row(x, &mut row[..len]);
-            row[..len].iter_mut().for_each(Q8Group::add_halves);
-        }
-        Ok(())
+        self.quantize_rows(kernels, x, cols, false)
     }
 
     /// As [`quantize`](Self::quantize), with a second code for what the first leaves over of each
@@ -127,23 +121,31 @@ impl QuantizedActivations {
         x: &[f32],
         cols: usize,
     ) -> Result<(), KernelError> {
-        let len = cols.div_ceil(GROUP_LEN);
-        let rows = self.resize(x, cols, true)?;
-        for (x, row) in x.chunks_exact(cols).zip(rows) {
-            let (row, residuals) = row.split_at_mut(stride(len));
-            kernels.quantize_row_with_residual(x, &mut row[..len], &mut residuals[..len]);
-            row[..len].iter_mut().for_each(Q8Group::add_halves);
+        self.quantize_rows(kernels, x, cols, true)
+    }
+
+    fn quantize_rows(
+        &mut self,
+        kernels: &Kernels,
+        x: &[f32],
+        cols: usize,
+        has_residuals: bool,
+    ) -> Result<(), KernelError> {
+        let (len, groups) = self.resize(x, cols, has_residuals)?;
+        for (x, groups) in x.chunks_exact(cols).zip(groups.chunks_exact_mut(len)) {
+            quantize_row(kernels, x, has_residuals, groups);
         }
         Ok(())
     }
 
-    /// Makes room for the codes of `x`, and for residuals. The rows, each with its residuals.
-    fn resize(
+    /// Makes room for the codes of `x`, and for residuals. The groups of a row and its residuals, for [`quantize_row`],
+    /// and how many they are.
+    pub(crate) fn resize(
         &mut self,
         x: &[f32],
         cols: usize,
         has_residuals: bool,
-    ) -> Result<impl Iterator<Item = &mut [Q8Group]>, KernelError> {
+    ) -> Result<(usize, &mut [Q8Group]), KernelError> {
         if cols == 0 || !cols.is_multiple_of(SCALE_LEN) {
             let expected = cols.next_multiple_of(SCALE_LEN).max(SCALE_LEN);
             return Err(KernelError::Shape {
@@ -168,7 +170,7 @@ impl QuantizedActivations {
         if self.groups.len() < needed {
             self.groups.resize(needed, Q8Group::ZERO);
         }
-        Ok(self.groups[..needed].chunks_exact_mut(len))
+        Ok((len, &mut self.groups[..needed]))
     }
 
     /// Rows of the batch (tokens).
@@ -215,6 +217,23 @@ impl QuantizedActivations {
             groups: &self.groups[..rows * stride(row_len)],
         }
     }
+}
+
+/// Quantizes a row to its groups, which are as many as [`QuantizedActivations::resize`] says.
+pub(crate) fn quantize_row(
+    kernels: &Kernels,
+    x: &[f32],
+    has_residuals: bool,
+    groups: &mut [Q8Group],
+) {
+    let len = x.len().div_ceil(GROUP_LEN);
+    if has_residuals {
+        let (row, residuals) = groups.split_at_mut(groups.len() / 2);
+        kernels.quantize_row_with_residual(x, &mut row[..len], &mut residuals[..len]);
+    } else {
+        kernels.quantize_row(x, &mut groups[..len]);
+    }
+    groups[..len].iter_mut().for_each(Q8Group::add_halves);
 }
 
 /// The inputs of a matrix product, one row for each token.

@@ -12,6 +12,9 @@ pub const MAX_HEAD_DIM: usize = 512;
 /// The largest number of query heads that share one head of keys and values.
 pub const MAX_GROUP: usize = 32;
 
+/// Query heads of most models that share one head of keys and values, at most.
+const SMALL_GROUP: usize = 4;
+
 /// Positions whose scores are held at once.
 const TILE: usize = 64;
 
@@ -198,6 +201,11 @@ impl PartialSoftmax {
             if *other_total == 0.0 {
                 continue;
             }
+            if *total == 0.0 {
+                (*largest, *total) = (*other_largest, *other_total);
+                out.copy_from_slice(other_out);
+                continue;
+            }
             let both = largest.max(*other_largest);
             let (shrink, other_shrink) = (exp(*largest - both), exp(*other_largest - both));
             *total = *total * shrink + other_total * other_shrink;
@@ -237,11 +245,42 @@ pub fn attend_part<'a>(
 ) -> Result<(), KernelError> {
     let group = check_heads(queries, head_dim)?;
     KernelError::check("attention output", queries.len(), out.len())?;
-
     out.fill(0.0);
     *softmax = PartialSoftmax::default();
-    let mut scores = [0.0_f32; MAX_GROUP * TILE];
+    let heads = (group, head_dim, scale);
+    // Most groups are small, and to set room for the largest to zero takes longer than a short part.
+    if group <= SMALL_GROUP {
+        let mut scores = [0.0; SMALL_GROUP * TILE];
+        attend_tiles(
+            kernels,
+            (queries, heads),
+            (blocks, next),
+            &mut scores,
+            out,
+            softmax,
+        )
+    } else {
+        let mut scores = [0.0; MAX_GROUP * TILE];
+        attend_tiles(
+            kernels,
+            (queries, heads),
+            (blocks, next),
+            &mut scores,
+            out,
+            softmax,
+        )
+    }
+}
 
+/// [`attend_part`] once lengths are checked, with room for the scores of a tile.
+fn attend_tiles<'a>(
+    kernels: &Kernels,
+    (queries, (group, head_dim, scale)): (&[f32], (usize, usize, f32)),
+    (blocks, next): (impl Iterator<Item = (KvRows<'a>, KvRows<'a>)>, KvRows<'a>),
+    scores: &mut [f32],
+    out: &mut [f32],
+    softmax: &mut PartialSoftmax,
+) -> Result<(), KernelError> {
     let mut blocks = blocks.peekable();
     while let Some((keys, values)) = blocks.next() {
         let positions = keys.positions(head_dim)?;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
-use crate::activations::{Activations, Q8Rows};
+use crate::activations::{Activations, Q8Rows, QuantizedActivations, quantize_row};
 use crate::error::KernelError;
 use crate::interleave::{MOST_TOKENS, STRIP_ROWS, TOKENS_OF_PAIRS, deinterleave};
 use crate::kernels::{InstructionSet, Kernels};
@@ -65,6 +65,34 @@ impl Cpu {
     /// The threads, for other work that splits.
     pub fn pool(&self) -> &ThreadPool {
         &self.pool
+    }
+
+    /// [`QuantizedActivations::quantize`], or with `residuals`
+    /// [`quantize_with_residual`](QuantizedActivations::quantize_with_residual), on all threads.
+    ///
+    /// # Errors
+    /// As those, and [`KernelError::Cancelled`]; the batch is then partly written.
+    pub fn quantize(
+        &self,
+        x: &[f32],
+        cols: usize,
+        residuals: bool,
+        out: &mut QuantizedActivations,
+        cancel: &AtomicBool,
+    ) -> Result<(), KernelError> {
+        /// Values of an item: handing it out costs little beside them.
+        const VALUES: usize = 4096;
+        let rows_of_item = VALUES.div_ceil(cols.max(1));
+        let (len, groups) = out.resize(x, cols, residuals)?;
+        let chunk = rows_of_item * len;
+        self.pool
+            .for_each_chunk(groups, chunk, cancel, |item, groups| {
+                let rows = x.chunks_exact(cols).skip(item * rows_of_item);
+                for (x, groups) in rows.zip(groups.chunks_exact_mut(len)) {
+                    quantize_row(&self.kernels, x, residuals, groups);
+                }
+            })?;
+        Ok(())
     }
 
     /// `out[token][row] = weight[row] · x[token]`: `x` is `[tokens, weight.cols()]`, `out` is

@@ -195,7 +195,7 @@ impl Pass<'_> {
             &mut scratch.quantized,
             [(&layer.attention_output, &mut scratch.normed)],
         )?;
-        ops::add_assign(&mut scratch.x, &scratch.normed);
+        self.add(&mut scratch.x, &scratch.normed)?;
         Ok(())
     }
 
@@ -286,7 +286,7 @@ impl Pass<'_> {
             &mut scratch.quantized,
             [(&layer.down, &mut scratch.normed)],
         )?;
-        ops::add_assign(&mut scratch.x, &scratch.normed);
+        self.add(&mut scratch.x, &scratch.normed)?;
         Ok(())
     }
 
@@ -397,13 +397,9 @@ impl Pass<'_> {
     }
 
     fn quantize(&self, x: &[f32], cols: usize, out: &mut QuantizedActivations) -> Result<()> {
-        let kernels = self.model.cpu.kernels();
-        match self.precision {
-            Precision::Q8 => out.quantize(kernels, x, cols)?,
-            Precision::Q16 => out.quantize_with_residual(kernels, x, cols)?,
-            Precision::F32 => {}
-        }
-        Ok(())
+        let residuals = self.precision == Precision::Q16;
+        let cpu = &self.model.cpu;
+        Ok(cpu.quantize(x, cols, residuals, out, self.cancel)?)
     }
 
     /// The input of a product in the form that `weight` multiplies with.
@@ -440,6 +436,16 @@ impl Pass<'_> {
         failure
             .into_inner()
             .map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// `x += y`
+    fn add(&self, x: &mut [f32], y: &[f32]) -> Result<()> {
+        self.for_each_chunk(x, ELEMENTS_PER_ITEM, |item, x| {
+            if let Some(y) = y.chunks(ELEMENTS_PER_ITEM).nth(item) {
+                ops::add_assign(x, y);
+            }
+            Ok(())
+        })
     }
 
     fn norm(&self, weight: &[f32], x: &[f32], out: &mut [f32]) -> Result<()> {
