@@ -36,6 +36,8 @@ pub enum InstructionSet {
     Scalar,
     /// x86-64 with AVX2, FMA and F16C.
     Avx2,
+    /// x86-64 with AVX2, FMA, F16C and AVX-VNNI.
+    AvxVnni,
     /// x86-64 with AVX-512 (F, BW, VL, VBMI) and its VNNI.
     Avx512,
     /// aarch64 with NEON (plain Armv8.0).
@@ -52,6 +54,7 @@ impl InstructionSet {
         match self {
             InstructionSet::Scalar => "scalar",
             InstructionSet::Avx2 => "avx2",
+            InstructionSet::AvxVnni => "avx-vnni",
             InstructionSet::Avx512 => "avx512",
             InstructionSet::Neon => "neon",
             InstructionSet::NeonDot => "neon-dotprod",
@@ -140,6 +143,12 @@ impl Kernels {
         if crate::avx2::is_supported() {
             all.push(Kernels {
                 table: &crate::avx2::TABLE,
+            });
+        }
+        #[cfg(target_arch = "x86_64")]
+        if crate::avx2::has_vnni() {
+            all.push(Kernels {
+                table: &crate::avx2::VNNI_TABLE,
             });
         }
         #[cfg(target_arch = "x86_64")]

@@ -35,8 +35,8 @@ pub(crate) static TABLE: Table = Table {
     instruction_set: InstructionSet::Avx2,
     matmul_q8,
     matmul_q16: None,
-    strips_q8: Some(|format| strips::matmul::<1>(format)),
-    strips_q16: Some(|format| strips::matmul::<2>(format)),
+    strips_q8: Some(|format| strips::matmul::<1, false>(format)),
+    strips_q16: Some(|format| strips::matmul::<2, false>(format)),
     matmul_f32: floats::matmul_f32,
     quantize_row: floats::quantize_row,
     quantize_row_with_residual: floats::quantize_row_with_residual,
@@ -44,6 +44,19 @@ pub(crate) static TABLE: Table = Table {
     exp_shifted: floats::exp_shifted,
     attention: &attention_table!(attention),
 };
+
+/// [`TABLE`] for CPUs with AVX-VNNI.
+pub(crate) static VNNI_TABLE: Table = Table {
+    instruction_set: InstructionSet::AvxVnni,
+    strips_q8: Some(|format| strips::matmul::<1, true>(format)),
+    strips_q16: Some(|format| strips::matmul::<2, true>(format)),
+    ..TABLE
+};
+
+/// Whether this CPU has what [`VNNI_TABLE`] needs.
+pub(crate) fn has_vnni() -> bool {
+    is_supported() && is_x86_feature_detected!("avxvnni")
+}
 
 /// Whether this CPU has what [`TABLE`] needs.
 pub(crate) fn is_supported() -> bool {

@@ -4,7 +4,11 @@
 //! With residuals, activations are joined to 16 bits beforehand, and multiplied two in a lane by `pmaddwd` with codes
 //! that are widened: two instructions for a vector of products and their sum, where two products of 8 bits take more.
 //! `pmaddubsw` multiplies 8-bit activations with codes that have no sign; those that have one are widened as well.
+//!
+//! Functions with a parameter `VNNI` use `vpdpbusd` and `vpdpwssd` where it is set, which multiply and add to lanes of 32
+//! bits at once.
 
+use std::arch::asm;
 use std::arch::x86_64::*;
 use std::array::from_fn;
 use std::hint::black_box;
@@ -19,9 +23,15 @@ use crate::kernels::{MatmulQ8, kernel_for};
 use crate::tile::TileMut;
 
 /// The product with activations of `PLANES` rows of codes for each token.
-pub(super) fn matmul<const PLANES: usize>(format: Format) -> Option<MatmulQ8> {
-    kernel_for!(format, multiply, PLANES)
+pub(super) fn matmul<const PLANES: usize, const VNNI: bool>(format: Format) -> Option<MatmulQ8> {
+    kernel_for!(format, multiply, PLANES, VNNI)
 }
+
+/// How far ahead weights are prefetched with VNNI, in bytes: CPUs that have it and no AVX-512 are Intel's, whose own
+/// prefetchers do not keep up.
+const PREFETCH_AHEAD: usize = 4096;
+/// Bytes that memory is read in.
+const CACHE_LINE: usize = 64;
 
 /// A number for each row of a strip.
 type Floats = [__m256; 2];
@@ -87,23 +97,27 @@ impl Prepared {
 const PANEL_GROUPS: usize = 16;
 
 #[target_feature(enable = "avx2,fma,f16c")]
-fn multiply<B: Blocks, const PLANES: usize>(weights: &[u8], x: Q8Rows<'_>, mut out: TileMut<'_>) {
+fn multiply<B: Blocks, const PLANES: usize, const VNNI: bool>(
+    weights: &[u8],
+    x: Q8Rows<'_>,
+    mut out: TileMut<'_>,
+) {
     let strips = strips_of_product(B::FORMAT, PLANES, weights, x, &out);
     let mut token = 0;
     while token < out.tokens() {
         let strips = strips.clone();
         token += match out.tokens() - token {
-            1 => multiply_tokens::<B, PLANES, 1>(strips, x, token, &mut out),
-            2 => multiply_tokens::<B, PLANES, 2>(strips, x, token, &mut out),
-            3 | 5 | 6 => multiply_tokens::<B, PLANES, 3>(strips, x, token, &mut out),
-            _ => multiply_tokens::<B, PLANES, 4>(strips, x, token, &mut out),
+            1 => multiply_tokens::<B, PLANES, VNNI, 1>(strips, x, token, &mut out),
+            2 => multiply_tokens::<B, PLANES, VNNI, 2>(strips, x, token, &mut out),
+            3 | 5 | 6 => multiply_tokens::<B, PLANES, VNNI, 3>(strips, x, token, &mut out),
+            _ => multiply_tokens::<B, PLANES, VNNI, 4>(strips, x, token, &mut out),
         };
     }
 }
 
 /// All strips times `TOKENS` tokens, from `token` on. The number of tokens.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn multiply_tokens<'a, B: Blocks, const PLANES: usize, const TOKENS: usize>(
+fn multiply_tokens<'a, B: Blocks, const PLANES: usize, const VNNI: bool, const TOKENS: usize>(
     strips: impl Iterator<Item = &'a [u8]> + Clone,
     x: Q8Rows<'_>,
     token: usize,
@@ -126,7 +140,7 @@ fn multiply_tokens<'a, B: Blocks, const PLANES: usize, const TOKENS: usize>(
         for (strip, weights) in strips.clone().enumerate() {
             let weights = &weights[piece * piece_bytes..];
             let weights = &weights[..piece_bytes.min(weights.len())];
-            let sums = multiply_strip::<B, PLANES, TOKENS>(weights, panel);
+            let sums = multiply_strip::<B, PLANES, VNNI, TOKENS>(weights, panel);
             for (t, sums) in sums.iter().enumerate() {
                 let mut rows = [0.0; STRIP_ROWS];
                 for (rows, sums) in rows.as_chunks_mut::<8>().0.iter_mut().zip(sums) {
@@ -214,7 +228,7 @@ fn widened(codes: __m256i, signed: bool) -> [__m256i; 2] {
 
 /// Whole blocks of a strip times as many groups of `TOKENS` tokens.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn multiply_strip<B: Blocks, const PLANES: usize, const TOKENS: usize>(
+fn multiply_strip<B: Blocks, const PLANES: usize, const VNNI: bool, const TOKENS: usize>(
     weights: &[u8],
     panel: &[[Prepared; TOKENS]],
 ) -> [Floats; TOKENS] {
@@ -231,13 +245,21 @@ fn multiply_strip<B: Blocks, const PLANES: usize, const TOKENS: usize>(
             let scale_block = block * sub_blocks + s;
             let (x, lane) = (&panel[scale_block / 4], scale_block % 4);
             let blocks = blocks.as_ptr();
-            // SAFETY: sixteen interleaved blocks, and this function has the instructions itself.
+            if VNNI {
+                let bytes = STRIP_ROWS * B::FORMAT.block_bytes() / sub_blocks;
+                for line in 0..bytes.div_ceil(CACHE_LINE) {
+                    let ahead = PREFETCH_AHEAD + s * bytes + line * CACHE_LINE;
+                    _mm_prefetch::<_MM_HINT_T0>(blocks.wrapping_add(ahead).cast());
+                }
+            }
+            // SAFETY: sixteen interleaved blocks; this function has the instructions itself, and `VNNI` is set only in a
+            // table for CPUs that have it.
             unsafe {
                 let scales = B::scales(blocks, s);
-                let first = dots::<B, PLANES, TOKENS>(blocks, s, x, lane, 0..pairs);
+                let first = dots::<B, PLANES, VNNI, TOKENS>(blocks, s, x, lane, 0..pairs);
                 scale::<B, TOKENS>(&mut sums, first, &scales, x, 0, lane);
                 if B::HALVES {
-                    let second = dots::<B, PLANES, TOKENS>(blocks, s, x, lane, 2..2 + pairs);
+                    let second = dots::<B, PLANES, VNNI, TOKENS>(blocks, s, x, lane, 2..2 + pairs);
                     scale::<B, TOKENS>(&mut sums, second, &scales, x, 1, lane);
                 }
             }
@@ -249,10 +271,10 @@ fn multiply_strip<B: Blocks, const PLANES: usize, const TOKENS: usize>(
 /// The dot products of some pairs of words of a sub-block with the tokens' values of block `lane`.
 ///
 /// # Safety
-/// That of [`Blocks`]; `lane` and pairs are less than four.
+/// That of [`Blocks`], with `VNNI` also that the CPU has AVX-VNNI; `lane` and pairs are less than four.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-unsafe fn dots<B: Blocks, const PLANES: usize, const TOKENS: usize>(
+unsafe fn dots<B: Blocks, const PLANES: usize, const VNNI: bool, const TOKENS: usize>(
     blocks: *const u8,
     sub_block: usize,
     x: &[Prepared; TOKENS],
@@ -282,7 +304,12 @@ unsafe fn dots<B: Blocks, const PLANES: usize, const TOKENS: usize>(
                         // SAFETY: `vectors` are less than four, and `lanes` less than eight.
                         let x = unsafe { x.lanes(2 * vectors[i] + parity, lanes[i]) };
                         for (dot, codes) in dots.iter_mut().zip(codes) {
-                            *dot = _mm256_add_epi32(*dot, _mm256_madd_epi16(codes[parity], x));
+                            *dot = if VNNI {
+                                // SAFETY: promised by the caller.
+                                unsafe { dots_of_16_bits(*dot, codes[parity], x) }
+                            } else {
+                                _mm256_add_epi32(*dot, _mm256_madd_epi16(codes[parity], x))
+                            };
                         }
                     }
                 }
@@ -292,6 +319,13 @@ unsafe fn dots<B: Blocks, const PLANES: usize, const TOKENS: usize>(
                 // SAFETY: as above.
                 let x = unsafe { [x.lanes(vectors[0], lanes[0]), x.lanes(vectors[1], lanes[1])] };
                 for (r, dot) in dots.iter_mut().enumerate() {
+                    if VNNI {
+                        // SAFETY: promised by the caller.
+                        *dot = unsafe { dots_of_8_bits(*dot, words[0][r], x[0]) };
+                        // SAFETY: as above.
+                        *dot = unsafe { dots_of_8_bits(*dot, words[1][r], x[1]) };
+                        continue;
+                    }
                     let sum = _mm256_add_epi16(
                         _mm256_maddubs_epi16(words[0][r], x[0]),
                         _mm256_maddubs_epi16(words[1][r], x[1]),
@@ -305,10 +339,53 @@ unsafe fn dots<B: Blocks, const PLANES: usize, const TOKENS: usize>(
             }
         }
     }
-    if const { !widens::<B, PLANES>() && sums_fit_16_bits::<B>() } {
+    if const { !VNNI && !widens::<B, PLANES>() && sums_fit_16_bits::<B>() } {
         for dot in dots.as_flattened_mut() {
             *dot = _mm256_madd_epi16(*dot, ones);
         }
+    }
+    dots
+}
+
+/// Adds to each lane the dot product of four codes without and four with a sign.
+///
+/// # Safety
+/// The CPU has AVX-VNNI.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+unsafe fn dots_of_8_bits(dots: __m256i, unsigned: __m256i, signed: __m256i) -> __m256i {
+    let mut dots = dots;
+    // The intrinsic can be inlined only to functions that need AVX-VNNI, which these do not without the parameter.
+    // SAFETY: the caller promised the instruction, which does nothing but compute.
+    unsafe {
+        asm!(
+            "{{vex}} vpdpbusd {dots}, {unsigned}, {signed}",
+            dots = inlateout(ymm_reg) dots,
+            unsigned = in(ymm_reg) unsigned,
+            signed = in(ymm_reg) signed,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    dots
+}
+
+/// Adds to each lane the dot product of two numbers of 16 bits.
+///
+/// # Safety
+/// The CPU has AVX-VNNI.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+unsafe fn dots_of_16_bits(dots: __m256i, a: __m256i, b: __m256i) -> __m256i {
+    let mut dots = dots;
+    // SAFETY: as in `dots_of_8_bits`.
+    unsafe {
+        asm!(
+            "{{vex}} vpdpwssd {dots}, {a}, {b}",
+            dots = inlateout(ymm_reg) dots,
+            a = in(ymm_reg) a,
+            b = in(ymm_reg) b,
+            options(pure, nomem, nostack, preserves_flags),
+        );
     }
     dots
 }
