@@ -8,8 +8,10 @@
 
 mod common;
 
+use std::sync::atomic::AtomicBool;
+
 use common::Random;
-use nibble_kernels::{Kernels, QuantizedActivations};
+use nibble_kernels::{Cpu, KernelError, Kernels, QuantizedActivations};
 use proptest::prelude::*;
 
 fn quantized(kernels: &Kernels, x: &[f32]) -> Vec<f32> {
@@ -52,6 +54,34 @@ fn residuals_make_sixteen_bits_of_eight() {
         // A plain batch after it has no leftovers.
         q.quantize(&kernels, &x, 160).unwrap();
         assert_eq!(q.dequantized(0).unwrap(), quantized(&kernels, &x[..160]));
+    }
+}
+
+#[test]
+fn threads_quantize_as_one_does() {
+    // Items of several rows, the last of fewer.
+    let (rows, cols) = (301, 160);
+    let x = Random(3).floats(rows * cols);
+    let (never, cancel) = (AtomicBool::new(false), AtomicBool::new(true));
+    for kernels in Kernels::supported() {
+        let cpu = Cpu::with_kernels(kernels, 3);
+        for residuals in [false, true] {
+            let (mut one, mut all) = (QuantizedActivations::new(), QuantizedActivations::new());
+            match residuals {
+                false => one.quantize(&kernels, &x, cols).unwrap(),
+                true => one.quantize_with_residual(&kernels, &x, cols).unwrap(),
+            }
+            cpu.quantize(&x, cols, residuals, &mut all, &never).unwrap();
+            assert_eq!(all.rows(), rows);
+            for row in 0..rows {
+                assert_eq!(all.dequantized(row), one.dequantized(row), "row {row}");
+            }
+            let cancelled = cpu.quantize(&x, cols, residuals, &mut all, &cancel);
+            assert_eq!(cancelled, Err(KernelError::Cancelled));
+        }
+        let mut none = QuantizedActivations::new();
+        let wrong = cpu.quantize(&x, 33, false, &mut none, &never);
+        assert!(matches!(wrong, Err(KernelError::Shape { .. })), "{wrong:?}");
     }
 }
 

@@ -178,6 +178,19 @@ fn products_of_long_rows_and_many_tokens() {
     }
 }
 
+/// More tokens than an item has, an odd number of strips, and columns that do not fill the last panel. Items of Arm's
+/// kernels are smaller, and this takes long where they are emulated.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn products_of_more_tokens_than_an_item_has() {
+    for format in [Format::Q4_0, Format::Q4_1, Format::Q8_0] {
+        check_both(format, 48, 288, 131, Style::Usual, 4);
+    }
+    for format in [Format::Q4K, Format::Q5K, Format::Q6K] {
+        check_both(format, 48, 768, 131, Style::Usual, 4);
+    }
+}
+
 #[test]
 fn products_of_one_job_are_what_they_are_alone() {
     let (cols, tokens) = (512, 3);
