@@ -247,29 +247,24 @@ pub fn attend_part<'a>(
     KernelError::check("attention output", queries.len(), out.len())?;
     out.fill(0.0);
     *softmax = PartialSoftmax::default();
-    let heads = (group, head_dim, scale);
     // Most groups are small, and to set room for the largest to zero takes longer than a short part.
-    if group <= SMALL_GROUP {
-        let mut scores = [0.0; SMALL_GROUP * TILE];
-        attend_tiles(
-            kernels,
-            (queries, heads),
-            (blocks, next),
-            &mut scores,
-            out,
-            softmax,
-        )
+    let (mut small, mut large);
+    let scores: &mut [f32] = if group <= SMALL_GROUP {
+        small = [0.0; SMALL_GROUP * TILE];
+        &mut small
     } else {
-        let mut scores = [0.0; MAX_GROUP * TILE];
-        attend_tiles(
-            kernels,
-            (queries, heads),
-            (blocks, next),
-            &mut scores,
-            out,
-            softmax,
-        )
-    }
+        large = [0.0; MAX_GROUP * TILE];
+        &mut large
+    };
+    let heads = (group, head_dim, scale);
+    attend_tiles(
+        kernels,
+        (queries, heads),
+        (blocks, next),
+        scores,
+        out,
+        softmax,
+    )
 }
 
 /// [`attend_part`] once lengths are checked, with room for the scores of a tile.

@@ -27,11 +27,21 @@ pub(super) fn matmul<const PLANES: usize, const VNNI: bool>(format: Format) -> O
     kernel_for!(format, multiply, PLANES, VNNI)
 }
 
-/// How far ahead weights are prefetched with VNNI, in bytes: CPUs that have it and no AVX-512 are Intel's, whose own
-/// prefetchers do not keep up.
-const PREFETCH_AHEAD: usize = 4096;
+/// How far ahead weights are prefetched, where they are, in bytes: a whole page, so that its address is translated by then.
+pub(crate) const PREFETCH_AHEAD: usize = 4096;
 /// Bytes that memory is read in.
-const CACHE_LINE: usize = 64;
+pub(crate) const CACHE_LINE: usize = 64;
+
+/// Brings the weights `ahead` bytes behind sub-block `s` of the interleaved `blocks` into the cache, as many as it has.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(crate) fn prefetch(format: Format, blocks: &[u8], s: usize, ahead: usize) {
+    let bytes = STRIP_ROWS * format.block_bytes() * SCALE_LEN / format.block_len();
+    for line in 0..bytes.div_ceil(CACHE_LINE) {
+        let ahead = ahead + s * bytes + line * CACHE_LINE;
+        _mm_prefetch::<_MM_HINT_T0>(blocks.as_ptr().wrapping_add(ahead).cast());
+    }
+}
 
 /// A number for each row of a strip.
 type Floats = [__m256; 2];
@@ -244,14 +254,11 @@ fn multiply_strip<B: Blocks, const PLANES: usize, const VNNI: bool, const TOKENS
         for s in 0..sub_blocks {
             let scale_block = block * sub_blocks + s;
             let (x, lane) = (&panel[scale_block / 4], scale_block % 4);
-            let blocks = blocks.as_ptr();
             if VNNI {
-                let bytes = STRIP_ROWS * B::FORMAT.block_bytes() / sub_blocks;
-                for line in 0..bytes.div_ceil(CACHE_LINE) {
-                    let ahead = PREFETCH_AHEAD + s * bytes + line * CACHE_LINE;
-                    _mm_prefetch::<_MM_HINT_T0>(blocks.wrapping_add(ahead).cast());
-                }
+                // CPUs that have it and no AVX-512 are Intel's, whose own prefetchers do not keep up.
+                prefetch(B::FORMAT, blocks, s, PREFETCH_AHEAD);
             }
+            let blocks = blocks.as_ptr();
             // SAFETY: sixteen interleaved blocks; this function has the instructions itself, and `VNNI` is set only in a
             // table for CPUs that have it.
             unsafe {

@@ -24,6 +24,7 @@ use std::array::from_fn;
 use crate::activations::{Q8Group, Q8Rows, RESIDUAL_STEPS};
 use crate::attention_loops::attention_table;
 use crate::avx2::blocks::{Q4K, Q5K, Q6K, Q8_0, add_fifth_bits};
+use crate::avx2::strips::PREFETCH_AHEAD;
 use crate::avx2::{
     self, Blocks, Codes, Group, code_vectors, decode_rest, groups_of, lane_scales, lane_sums,
     step_bytes, sum_lanes_of_four,
@@ -52,9 +53,6 @@ pub(crate) static PREFETCHING_TABLE: Table = Table {
 
 /// The family of AMD's Zen 5.
 const ZEN_5: u32 = 0x1a;
-
-/// Bytes; a whole page, so that its address is translated by then.
-const PREFETCH_AHEAD: usize = 4096;
 
 /// Whether this CPU has what [`TABLE`] needs.
 pub(crate) fn is_supported() -> bool {

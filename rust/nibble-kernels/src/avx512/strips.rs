@@ -11,7 +11,7 @@ use std::array::from_fn;
 use std::slice::ChunksExact;
 
 use crate::activations::{GROUP_LEN, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, interleaved};
-use crate::avx2::strips::{bytes, packed_scale_and_minimum};
+use crate::avx2::strips::{CACHE_LINE, bytes, packed_scale_and_minimum, prefetch};
 use crate::format::Format;
 use crate::interleave::{MOST_TOKENS, STRIP_ROWS, TOKENS_OF_PAIRS, strips_of_product};
 use crate::kernels::{MatmulQ8, kernel_for};
@@ -25,9 +25,6 @@ pub(super) fn matmul<const PLANES: usize, const AHEAD: usize>(format: Format) ->
 
 /// Blocks of 32 values of a group of activations.
 const BLOCKS: usize = GROUP_LEN / SCALE_LEN;
-
-/// Bytes that memory is read in.
-const CACHE_LINE: usize = 64;
 
 /// 32 weights of each row.
 #[derive(Clone, Copy)]
@@ -91,19 +88,6 @@ fn multiply<B: Blocks, const PLANES: usize, const AHEAD: usize>(
     }
 }
 
-/// Brings sub-block `s` of the weights `AHEAD` bytes behind `blocks` into the cache, unless `AHEAD` is 0.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
-#[inline]
-fn prefetch<B: Blocks, const AHEAD: usize>(blocks: &[u8], s: usize) {
-    if AHEAD > 0 {
-        let bytes = STRIP_ROWS * B::FORMAT.block_bytes() * SCALE_LEN / B::FORMAT.block_len();
-        for line in 0..bytes.div_ceil(CACHE_LINE) {
-            let ahead = AHEAD + s * bytes + line * CACHE_LINE;
-            _mm_prefetch::<_MM_HINT_T0>(blocks.as_ptr().wrapping_add(ahead).cast());
-        }
-    }
-}
-
 /// A strip times `TOKENS` tokens; the products go to the tile from token and row `at` on. The number of tokens.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
 fn multiply_tokens<B: Blocks, const PLANES: usize, const AHEAD: usize, const TOKENS: usize>(
@@ -122,7 +106,9 @@ fn multiply_tokens<B: Blocks, const PLANES: usize, const AHEAD: usize, const TOK
         .enumerate()
     {
         for s in 0..sub_blocks {
-            prefetch::<B, AHEAD>(blocks, s);
+            if AHEAD > 0 {
+                prefetch(B::FORMAT, blocks, s, AHEAD);
+            }
             // SAFETY: sixteen interleaved blocks.
             let weights = [unsafe { B::decode(blocks.as_ptr(), s) }];
             let (group, block) = (
