@@ -10,6 +10,8 @@ use crate::kernels::Kernels;
 
 /// Values that share a scale.
 pub(crate) const SCALE_LEN: usize = 32;
+/// Scales of a group.
+pub(crate) const SCALES: usize = GROUP_LEN / SCALE_LEN;
 /// Values whose sum is kept, so that minimums and offsets of the weights cost one multiplication.
 pub(crate) const SUM_LEN: usize = 16;
 /// Values that are stored together; rows are padded with zeros to a multiple of it.
@@ -23,35 +25,62 @@ pub(crate) const GROUP_LEN: usize = 128;
 /// values, the unit of Q6_K's scales). Integer dot products accumulate in lanes, over 16 or 32 values,
 /// and one multiplication by a vector of scales finishes a group. It is what `pmaddubsw`, `vpdpbusd` and
 /// `sdot` want, whether weights lie in rows or in tiles.
+///
+/// The scales of the blocks are that of the group halved some times: a block of small values has a small scale, and yet
+/// the products of a group can be summed in steps of one scale, because it is the exponents of numbers only that differ.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct Q8Group {
     /// A code for each value; between -127 and 127.
     pub(crate) codes: [i8; GROUP_LEN],
+    /// The sum of the codes of each 16 values, in the order of `sums`; also of residuals.
+    pub(crate) code_sums: [i32; GROUP_LEN / SUM_LEN],
+    /// The binary logarithms of `scales[b] / scale`: whole numbers, not positive.
+    pub(crate) exponents: [f32; SCALES],
+    /// The sum of both halves of each block, from `sums`.
+    pub(crate) block_sums: [f32; SCALES],
     /// `scale * sum of codes` for each 16 values: first halves of the four blocks, then second halves. Where
     /// a row has residuals, their sums are added here, and are zero beside the residuals.
     pub(crate) sums: [f32; GROUP_LEN / SUM_LEN],
     /// A scale for each 32 values.
-    pub(crate) scales: [f32; GROUP_LEN / SCALE_LEN],
-    /// The sum of both halves of each block; not kept beside residuals.
-    pub(crate) block_sums: [f32; GROUP_LEN / SCALE_LEN],
-    /// The sum of the codes of each 16 values, in the order of `sums`; also of residuals.
-    pub(crate) code_sums: [i32; GROUP_LEN / SUM_LEN],
+    pub(crate) scales: [f32; SCALES],
+    /// The sum of the codes of each 32 values in steps of `scale / SUM_STEPS`.
+    pub(crate) scaled_sums: [i16; SCALES],
+    /// The largest of the scales.
+    pub(crate) scale: f32,
 }
+
+/// Steps of a scaled sum in one of the group's scale: with more, the largest would not fit 16 bits.
+pub(crate) const SUM_STEPS: i32 = 8;
 
 impl Q8Group {
     pub(crate) const ZERO: Q8Group = Q8Group {
         codes: [0; GROUP_LEN],
-        sums: [0.0; GROUP_LEN / SUM_LEN],
-        scales: [0.0; GROUP_LEN / SCALE_LEN],
-        block_sums: [0.0; GROUP_LEN / SCALE_LEN],
         code_sums: [0; GROUP_LEN / SUM_LEN],
+        exponents: [0.0; SCALES],
+        block_sums: [0.0; SCALES],
+        sums: [0.0; GROUP_LEN / SUM_LEN],
+        scales: [0.0; SCALES],
+        scaled_sums: [0; SCALES],
+        scale: 0.0,
     };
 
-    fn add_halves(&mut self) {
-        let (first, second) = self.sums.split_at(GROUP_LEN / SCALE_LEN);
+    pub(crate) fn set_scales(&mut self, scales: &GroupScales) {
+        self.scale = scales.scale;
+        self.scales = scales.scales;
+        self.exponents = scales.halvings.map(|halvings| -(halvings as f32));
+    }
+
+    fn add_sums_of_blocks(&mut self) {
+        let (first, second) = self.sums.split_at(SCALES);
         for (sum, (first, second)) in self.block_sums.iter_mut().zip(first.iter().zip(second)) {
             *sum = first + second;
+        }
+        let (first, second) = self.code_sums.split_at(SCALES);
+        for (b, sum) in self.scaled_sums.iter_mut().enumerate() {
+            let halvings = -self.exponents[b] as i32;
+            let steps = SUM_STEPS * (first[b] + second[b]);
+            *sum = ((steps + (1 << halvings >> 1)) >> halvings) as i16;
         }
     }
 
@@ -66,14 +95,76 @@ impl Q8Group {
     }
 }
 
+/// Bits of a number's mantissa.
+const MANTISSA_BITS: u32 = 23;
+/// How often a scale is halved for its block, at most.
+const MOST_HALVINGS: u32 = 24;
+/// Groups of smaller values are zeros, so that the inverses of all scales are finite.
+const SMALLEST: f32 = 1e-29;
+
+/// `2^exponent`, for exponents of normal numbers.
+fn power_of_two(exponent: i32) -> f32 {
+    f32::from_bits(((127 + exponent) as u32) << MANTISSA_BITS)
+}
+
+/// The scales of a group, and their inverses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GroupScales {
+    scale: f32,
+    halvings: [u32; SCALES],
+    pub(crate) scales: [f32; SCALES],
+    /// What values are multiplied by to be in steps of their scales.
+    pub(crate) inverses: [f32; SCALES],
+}
+
+impl GroupScales {
+    /// For blocks whose largest magnitudes are given as bits: those are in order, with infinity and NaN above all others.
+    /// The largest of the group becomes 127, those of the other blocks more than 63. Not finite: all scales are NaN. Very
+    /// small: all are zero.
+    pub(crate) fn of(largest: [u32; SCALES]) -> GroupScales {
+        let bits = largest.into_iter().fold(0, u32::max);
+        let magnitude = f32::from_bits(bits);
+        let same = |scale| GroupScales {
+            scale,
+            halvings: [0; SCALES],
+            scales: [scale; SCALES],
+            inverses: [0.0; SCALES],
+        };
+        if !magnitude.is_finite() {
+            return same(f32::NAN);
+        }
+        if magnitude < SMALLEST {
+            return same(0.0);
+        }
+        let (scale, inverse) = (magnitude / 127.0, 127.0 / magnitude);
+        let halvings = largest.map(|b| ((bits - b) >> MANTISSA_BITS).min(MOST_HALVINGS));
+        GroupScales {
+            scale,
+            halvings,
+            scales: halvings.map(|halvings| scale * power_of_two(-(halvings as i32))),
+            inverses: halvings.map(|halvings| inverse * power_of_two(halvings as i32)),
+        }
+    }
+
+    /// Those of what is left over.
+    pub(crate) fn of_residual(&self) -> GroupScales {
+        GroupScales {
+            scale: self.scale / RESIDUAL_STEPS as f32,
+            scales: self.scales.map(|scale| scale / RESIDUAL_STEPS as f32),
+            ..*self
+        }
+    }
+}
+
 /// Steps of a residual in one step of the code before it: half a step is the largest residual, and 127
 /// the largest code.
 pub(crate) const RESIDUAL_STEPS: i32 = 254;
 
-/// Rows of activations, quantized symmetrically to 8 bits with one `f32` scale for every 32 values.
+/// Rows of activations, quantized symmetrically to 8 bits with a scale for every 32 values: that of 128 values, halved
+/// some times.
 ///
-/// Every block format takes the same activations. Scales for 32 values, where ggml has 256 for its
-/// K formats, are more exact, and the interleaved order makes them free.
+/// Every block format takes the same activations. Such scales are about as exact as any for 32 values, and more so than
+/// the one for 256 that ggml has for its K formats.
 ///
 /// Each row may be followed by a second one that holds what the first leaves over, in steps of
 /// 1/254 of the first's: 16 bits a value in two products of 8 bits, see
@@ -94,8 +185,8 @@ impl QuantizedActivations {
         QuantizedActivations::default()
     }
 
-    /// Replaces the batch by the rows of `x`, each of `cols` values. A block that holds a NaN or an
-    /// infinity gets the scale NaN, so that every product with it is NaN.
+    /// Replaces the batch by the rows of `x`, each of `cols` values. 128 values that hold a NaN or
+    /// an infinity get the scale NaN, so that every product with them is NaN.
     ///
     /// # Errors
     /// [`KernelError::Shape`] where `cols` is zero or no multiple of 32, or `x` is not made of whole
@@ -233,7 +324,9 @@ pub(crate) fn quantize_row(
     } else {
         kernels.quantize_row(x, &mut groups[..len]);
     }
-    groups[..len].iter_mut().for_each(Q8Group::add_halves);
+    groups[..len]
+        .iter_mut()
+        .for_each(Q8Group::add_sums_of_blocks);
 }
 
 /// The inputs of a matrix product, one row for each token.

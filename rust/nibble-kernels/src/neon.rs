@@ -28,7 +28,9 @@ use std::arch::is_aarch64_feature_detected;
 use std::array::from_fn;
 use std::mem::MaybeUninit;
 
-use crate::activations::{GROUP_LEN, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN};
+use crate::activations::{
+    GROUP_LEN, GroupScales, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, SCALES,
+};
 use crate::attention_loops::attention_table;
 use crate::dequantize::{array_at, dequantize_blocks};
 use crate::format::Format;
@@ -934,45 +936,59 @@ fn dots<const ROWS: usize, const TOKENS: usize>(
     }
 }
 
-/// Four blocks of 32 values in steps of their scales, as [`scaled_block`] gives them; zeros for
-/// those that are missing at the end of a row.
-type ScaledGroup = [(f32, [float32x4_t; 8]); GROUP_LEN / SCALE_LEN];
+/// 128 values, in four blocks.
+type Values = [[float32x4_t; 8]; SCALES];
 
+/// The scales of up to 128 values. The values in steps of them, the same bits as the scalar function's, go to `values`:
+/// zeros for those that are missing at the end of a row.
 #[target_feature(enable = "neon")]
 #[inline]
-fn scaled_group(x: &[f32]) -> ScaledGroup {
-    let mut group = [(0.0, [vdupq_n_f32(0.0); 8]); GROUP_LEN / SCALE_LEN];
-    for (x, block) in x.as_chunks().0.iter().zip(&mut group) {
-        *block = scaled_block(x);
+fn scale_group(x: &[f32], values: &mut Values) -> GroupScales {
+    *values = [[vdupq_n_f32(0.0); 8]; SCALES];
+    for (x, values) in x.as_chunks::<SCALE_LEN>().0.iter().zip(&mut *values) {
+        // SAFETY: 32 values.
+        *values = unsafe { from_fn(|i| vld1q_f32(x.as_ptr().add(4 * i))) };
     }
-    group
+    let scales = GroupScales::of(from_fn(|b| largest_bits(&values[b])));
+    for (values, inverse) in values.iter_mut().zip(scales.inverses) {
+        for v in values {
+            // Where the scale is NaN, the value may be infinite.
+            *v = match inverse {
+                0.0 => vdupq_n_f32(0.0),
+                _ => vmulq_n_f32(*v, inverse),
+            };
+        }
+    }
+    scales
 }
 
 #[target_feature(enable = "neon")]
 fn quantize_row(x: &[f32], row: &mut [Q8Group]) {
+    let mut scaled = [[vdupq_n_f32(0.0); 8]; SCALES];
     for (x, group) in x.chunks(GROUP_LEN).zip(row) {
-        let scaled = scaled_group(x);
-        let lanes = store_codes(scaled.map(|(_, scaled)| nearest(scaled)), group);
-        group.scales = scaled.map(|(scale, _)| scale);
+        let scales = scale_group(x, &mut scaled);
+        let lanes = store_codes(scaled.map(|scaled| nearest(scaled)), group);
+        group.set_scales(&scales);
         store_sums(products_with_scales(lanes, &group.scales), group);
     }
 }
 
 #[target_feature(enable = "neon")]
 fn quantize_row_with_residual(x: &[f32], row: &mut [Q8Group], residuals: &mut [Q8Group]) {
+    let mut scaled = [[vdupq_n_f32(0.0); 8]; SCALES];
     for ((x, group), residual) in x.chunks(GROUP_LEN).zip(row).zip(residuals) {
-        let scaled = scaled_group(x);
-        let codes = scaled.map(|(_, scaled)| nearest(scaled));
+        let scales = scale_group(x, &mut scaled);
+        let codes = scaled.map(|scaled| nearest(scaled));
         let rests = from_fn(|b| {
             from_fn(|i| {
-                let left = vsubq_f32(scaled[b].1[i], vcvtq_f32_s32(codes[b][i]));
+                let left = vsubq_f32(scaled[b][i], vcvtq_f32_s32(codes[b][i]));
                 vcvtnq_s32_f32(vmulq_n_f32(left, RESIDUAL_STEPS as f32))
             })
         });
         let lanes = store_codes(codes, group);
         let rest_lanes = store_codes(rests, residual);
-        group.scales = scaled.map(|(scale, _)| scale);
-        residual.scales = group.scales.map(|scale| scale / RESIDUAL_STEPS as f32);
+        group.set_scales(&scales);
+        residual.set_scales(&scales.of_residual());
         residual.sums = [0.0; 8];
         let sums = products_with_scales(lanes, &group.scales);
         let rest_sums = products_with_scales(rest_lanes, &residual.scales);
@@ -1032,27 +1048,15 @@ fn store_sums(sums: [float32x4_t; 2], group: &mut Q8Group) {
     }
 }
 
-/// The scale of a block and its values in steps of it, the same bits as the scalar function's.
+/// The largest magnitude of a block, as bits: those are in order, with infinity and NaN above all others.
 #[target_feature(enable = "neon")]
 #[inline]
-fn scaled_block(x: &[f32; SCALE_LEN]) -> (f32, [float32x4_t; 8]) {
-    // SAFETY: 32 values.
-    let x: [float32x4_t; 8] = unsafe { from_fn(|i| vld1q_f32(x.as_ptr().add(4 * i))) };
-    // As integers, magnitudes of floats are in order, with infinity and NaN above all others.
+fn largest_bits(x: &[float32x4_t; 8]) -> u32 {
     let magnitude = |v| vreinterpretq_u32_f32(vabsq_f32(v));
     let largest = x
-        .into_iter()
-        .fold(vdupq_n_u32(0), |m, v| vmaxq_u32(m, magnitude(v)));
-    let largest = f32::from_bits(vmaxvq_u32(largest));
-    let zeros = [vdupq_n_f32(0.0); 8];
-    if !largest.is_finite() {
-        return (f32::NAN, zeros);
-    }
-    let inverse = 127.0 / largest;
-    if !inverse.is_finite() {
-        return (0.0, zeros);
-    }
-    (largest / 127.0, x.map(|v| vmulq_n_f32(v, inverse)))
+        .iter()
+        .fold(vdupq_n_u32(0), |m, v| vmaxq_u32(m, magnitude(*v)));
+    vmaxvq_u32(largest)
 }
 
 #[target_feature(enable = "neon")]

@@ -7,7 +7,8 @@
 )]
 
 use crate::activations::{
-    GROUP_LEN, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, SUM_LEN, interleaved,
+    GROUP_LEN, GroupScales, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, SCALES, SUM_LEN,
+    interleaved,
 };
 use crate::attention_loops::{Stored, attention_table};
 use crate::dequantize::{
@@ -231,12 +232,8 @@ pub(crate) fn matmul_f32(
 
 pub(crate) fn quantize_row(x: &[f32], row: &mut [Q8Group]) {
     for (x, group) in x.chunks(GROUP_LEN).zip(row) {
-        let mut blocks = [(0.0, [0; SCALE_LEN]); GROUP_LEN / SCALE_LEN];
-        for (x, block) in x.as_chunks().0.iter().zip(&mut blocks) {
-            let (scale, scaled) = scaled(x);
-            *block = (scale, scaled.map(|v| v.round_ties_even() as i8));
-        }
-        *group = group_of(&blocks);
+        let (scales, scaled) = scaled_group(x);
+        *group = group_of(&scales, &scaled.map(f32::round_ties_even));
     }
 }
 
@@ -247,59 +244,48 @@ pub(crate) fn quantize_row_with_residual(
     residuals: &mut [Q8Group],
 ) {
     for ((x, group), residual) in x.chunks(GROUP_LEN).zip(row).zip(residuals) {
-        let mut blocks = [(0.0, [0; SCALE_LEN]); GROUP_LEN / SCALE_LEN];
-        let mut rests = blocks;
-        for (b, x) in x.as_chunks().0.iter().enumerate() {
-            let (scale, scaled) = scaled(x);
-            let codes = scaled.map(f32::round_ties_even);
-            let rest = |i: usize| (scaled[i] - codes[i]) * RESIDUAL_STEPS as f32;
-            blocks[b] = (scale, codes.map(|code| code as i8));
-            rests[b] = (
-                scale / RESIDUAL_STEPS as f32,
-                std::array::from_fn(|i| rest(i).round_ties_even() as i8),
-            );
-        }
-        *group = group_of(&blocks);
-        *residual = group_of(&rests);
+        let (scales, scaled) = scaled_group(x);
+        let codes = scaled.map(f32::round_ties_even);
+        let rest = |i: usize| (scaled[i] - codes[i]) * RESIDUAL_STEPS as f32;
+        let rests = std::array::from_fn(|i| rest(i).round_ties_even());
+        *group = group_of(&scales, &codes);
+        *residual = group_of(&scales.of_residual(), &rests);
         for (sum, rest) in group.sums.iter_mut().zip(&mut residual.sums) {
             *sum += std::mem::take(rest);
         }
     }
 }
 
-/// Scales and codes of four blocks as a group.
-fn group_of(blocks: &[(f32, [i8; SCALE_LEN]); GROUP_LEN / SCALE_LEN]) -> Q8Group {
+/// A group of these codes, which are whole numbers.
+fn group_of(scales: &GroupScales, codes: &[f32; GROUP_LEN]) -> Q8Group {
     let mut group = Q8Group::ZERO;
-    for (b, (scale, codes)) in blocks.iter().enumerate() {
-        group.scales[b] = *scale;
-        for (i, code) in codes.iter().enumerate() {
-            group.codes[interleaved(b * SCALE_LEN + i)] = *code;
-        }
-        for (half, codes) in codes.chunks(SUM_LEN).enumerate() {
-            let sum: i32 = codes.iter().map(|code| i32::from(*code)).sum();
-            group.code_sums[half * 4 + b] = sum;
-            group.sums[half * 4 + b] = scale * sum as f32;
-        }
+    group.set_scales(scales);
+    for (i, code) in codes.iter().enumerate() {
+        group.codes[interleaved(i)] = *code as i8;
+    }
+    for (i, codes) in codes.chunks(SUM_LEN).enumerate() {
+        let (b, half) = (i / 2, i % 2);
+        let sum: i32 = codes.iter().map(|code| *code as i32).sum();
+        group.code_sums[half * SCALES + b] = sum;
+        group.sums[half * SCALES + b] = group.scales[b] * sum as f32;
     }
     group
 }
 
-/// The scale of 32 values, and the values in steps of it: the largest magnitude becomes 127. Not
-/// finite: the scale is NaN. So small that `127 / largest` overflows: all zeros.
-fn scaled(x: &[f32; SCALE_LEN]) -> (f32, [f32; SCALE_LEN]) {
-    // As integers, magnitudes of floats are in order, with infinity and NaN above all others.
-    let largest = x
-        .iter()
-        .fold(0, |largest, v| v.abs().to_bits().max(largest));
-    let largest = f32::from_bits(largest);
-    if !largest.is_finite() {
-        return (f32::NAN, [0.0; SCALE_LEN]);
+/// The scales of up to 128 values, and the values in steps of them; zeros beyond the end of a row.
+fn scaled_group(x: &[f32]) -> (GroupScales, [f32; GROUP_LEN]) {
+    let mut largest = [0; SCALES];
+    for (x, largest) in x.chunks(SCALE_LEN).zip(&mut largest) {
+        *largest = x.iter().fold(0, |m, v| v.abs().to_bits().max(m));
     }
-    let inverse = 127.0 / largest;
-    if !inverse.is_finite() {
-        return (0.0, [0.0; SCALE_LEN]);
+    let scales = GroupScales::of(largest);
+    let mut scaled = [0.0; GROUP_LEN];
+    for (i, (scaled, x)) in scaled.iter_mut().zip(x).enumerate() {
+        // Where the scale is NaN, the value may be infinite.
+        let inverse = scales.inverses[i / SCALE_LEN];
+        *scaled = if inverse == 0.0 { 0.0 } else { x * inverse };
     }
-    (largest / 127.0, x.map(|v| v * inverse))
+    (scales, scaled)
 }
 
 fn scores<S: Stored>(

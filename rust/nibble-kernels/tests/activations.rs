@@ -24,14 +24,16 @@ fn quantized(kernels: &Kernels, x: &[f32]) -> Vec<f32> {
 fn codes_are_nearest() {
     let x = Random(1).floats(32 * 21);
     for kernels in Kernels::supported() {
-        for (x, q) in x.chunks(32).zip(quantized(&kernels, &x).chunks(32)) {
-            let step = x.iter().fold(0.0_f32, |m, v| m.max(v.abs())) / 127.0;
-            for (x, q) in x.iter().zip(q) {
-                assert!(
-                    (x - q).abs() <= 0.5001 * step,
-                    "{x} became {q}, step {step}"
-                );
-            }
+        assert_near(&x, &quantized(&kernels, &x), 127.0 / 2.0);
+    }
+}
+
+/// Whether values are within half a step, of which the largest of 32 values is at least `steps`.
+fn assert_near(x: &[f32], quantized: &[f32], steps: f32) {
+    for (x, q) in x.chunks(32).zip(quantized.chunks(32)) {
+        let step = x.iter().fold(0.0_f32, |m, v| m.max(v.abs())) / steps;
+        for (x, q) in x.iter().zip(q) {
+            assert!((x - q).abs() <= 0.51 * step, "{x} became {q}, step {step}");
         }
     }
 }
@@ -44,12 +46,7 @@ fn residuals_make_sixteen_bits_of_eight() {
         q.quantize_with_residual(&kernels, &x, 160).unwrap();
         assert_eq!((q.rows(), q.cols()), (3, 160));
         for (row, x) in x.chunks(160).enumerate() {
-            for (x, q) in x.chunks(32).zip(q.dequantized(row).unwrap().chunks(32)) {
-                let step = x.iter().fold(0.0_f32, |m, v| m.max(v.abs())) / (127.0 * 254.0);
-                for (x, q) in x.iter().zip(q) {
-                    assert!((x - q).abs() <= 0.51 * step, "{x} became {q}, step {step}");
-                }
-            }
+            assert_near(x, &q.dequantized(row).unwrap(), 127.0 / 2.0 * 254.0);
         }
         // A plain batch after it has no leftovers.
         q.quantize(&kernels, &x, 160).unwrap();
@@ -86,20 +83,39 @@ fn threads_quantize_as_one_does() {
 }
 
 #[test]
-fn what_is_not_finite_spoils_its_block_only() {
+fn what_is_not_finite_spoils_its_group_only() {
     for kernels in Kernels::supported() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            let mut x = [1.0; 96];
-            x[40] = bad;
+            let mut x = [1.0; 288];
+            x[140] = bad;
             let q = quantized(&kernels, &x);
             assert!(
-                q[..32]
+                q[..128]
                     .iter()
-                    .chain(&q[64..])
+                    .chain(&q[256..])
                     .all(|v| (v - 1.0).abs() < 1e-6)
             );
-            assert!(q[32..64].iter().all(|v| v.is_nan()));
+            assert!(q[128..256].iter().all(|v| v.is_nan()));
         }
+    }
+}
+
+#[test]
+fn blocks_of_small_values_have_small_steps() {
+    let powers = [0, 3, 12, 23];
+    let mut x = Random(4).floats(128);
+    for (x, power) in x.chunks_mut(32).zip(powers) {
+        x.iter_mut().for_each(|x| *x /= (1 << power) as f32);
+    }
+    for kernels in Kernels::supported() {
+        assert_near(&x, &quantized(&kernels, &x), 127.0 / 2.0);
+        // Next to nothing beside the others is nothing.
+        let mut x = [1.0; 64];
+        x[32..].fill(1e-12);
+        let found = quantized(&kernels, &x);
+        assert!((found[0] - 1.0).abs() < 1e-6);
+        assert_eq!(found[32..], [0.0; 32]);
+        assert_eq!(quantized(&kernels, &[1e-30; 32]), [0.0; 32]);
     }
 }
 

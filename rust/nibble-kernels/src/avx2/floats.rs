@@ -9,7 +9,7 @@ use std::arch::x86_64::*;
 
 use super::blocks::{transpose, two_halves};
 use super::{lane_scales, sum_lanes};
-use crate::activations::{GROUP_LEN, Q8Group, RESIDUAL_STEPS, SCALE_LEN};
+use crate::activations::{GROUP_LEN, GroupScales, Q8Group, RESIDUAL_STEPS, SCALE_LEN, SCALES};
 use crate::dequantize::dequantize_blocks;
 use crate::format::Format;
 use crate::tile::TileMut;
@@ -168,26 +168,42 @@ fn dots<const ROWS: usize, const TOKENS: usize>(
     }
 }
 
-/// Four blocks of 32 values in steps of their scales, as [`scaled_block`] gives them; zeros for
-/// those that are missing at the end of a row.
-type ScaledGroup = [(f32, [__m256; 4]); GROUP_LEN / SCALE_LEN];
+/// 128 values, in four blocks.
+type Values = [[__m256; 4]; SCALES];
 
+/// The scales of up to 128 values. The values in steps of them, the same bits as the scalar function's, go to `values`:
+/// zeros for those that are missing at the end of a row.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn scaled_group(x: &[f32]) -> ScaledGroup {
-    let mut group = [(0.0, [_mm256_setzero_ps(); 4]); GROUP_LEN / SCALE_LEN];
-    for (x, block) in x.as_chunks().0.iter().zip(&mut group) {
-        *block = scaled_block(x);
+fn scale_group(x: &[f32], values: &mut Values) -> GroupScales {
+    *values = [[_mm256_setzero_ps(); 4]; SCALES];
+    for (x, values) in x.as_chunks::<SCALE_LEN>().0.iter().zip(&mut *values) {
+        // SAFETY: 32 values.
+        *values = unsafe { [0, 8, 16, 24].map(|i| _mm256_loadu_ps(x.as_ptr().add(i))) };
     }
-    group
+    let mut largest = [0; SCALES];
+    for (largest, values) in largest.iter_mut().zip(&*values) {
+        *largest = largest_bits(values);
+    }
+    let scales = GroupScales::of(largest);
+    for (values, inverse) in values.iter_mut().zip(scales.inverses) {
+        let inverses = _mm256_set1_ps(inverse);
+        // Where the scale is NaN, the value may be infinite.
+        let finite = _mm256_cmp_ps::<_CMP_NEQ_OQ>(inverses, _mm256_setzero_ps());
+        for v in values {
+            *v = _mm256_and_ps(_mm256_mul_ps(*v, inverses), finite);
+        }
+    }
+    scales
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn quantize_row(x: &[f32], row: &mut [Q8Group]) {
+    let mut scaled = [[_mm256_setzero_ps(); 4]; SCALES];
     for (x, group) in x.chunks(GROUP_LEN).zip(row) {
-        let scaled = scaled_group(x);
-        let lanes = store_codes(nearest(&scaled), group);
-        group.scales = scaled.map(|(scale, _)| scale);
+        let scales = scale_group(x, &mut scaled);
+        let lanes = store_codes(&nearest(&scaled), group);
+        group.set_scales(&scales);
         let sums = _mm256_mul_ps(lane_scales(group), lanes);
         // SAFETY: eight sums.
         unsafe { _mm256_storeu_ps(group.sums.as_mut_ptr(), sums) };
@@ -201,20 +217,21 @@ pub(crate) fn quantize_row_with_residual(
     residuals: &mut [Q8Group],
 ) {
     let steps = _mm256_set1_ps(RESIDUAL_STEPS as f32);
+    let mut scaled = [[_mm256_setzero_ps(); 4]; SCALES];
     for ((x, group), residual) in x.chunks(GROUP_LEN).zip(row).zip(residuals) {
-        let scaled = scaled_group(x);
+        let scales = scale_group(x, &mut scaled);
         let codes = nearest(&scaled);
         let mut rests = codes;
-        for ((rest, (_, scaled)), codes) in rests.iter_mut().zip(&scaled).zip(&codes) {
+        for ((rest, scaled), codes) in rests.iter_mut().zip(&scaled).zip(&codes) {
             for ((rest, scaled), code) in rest.iter_mut().zip(scaled).zip(codes) {
                 let left = _mm256_sub_ps(*scaled, _mm256_cvtepi32_ps(*code));
                 *rest = _mm256_cvtps_epi32(_mm256_mul_ps(left, steps));
             }
         }
-        let lanes = store_codes(codes, group);
-        let rest_lanes = store_codes(rests, residual);
-        group.scales = scaled.map(|(scale, _)| scale);
-        residual.scales = group.scales.map(|scale| scale / RESIDUAL_STEPS as f32);
+        let lanes = store_codes(&codes, group);
+        let rest_lanes = store_codes(&rests, residual);
+        group.set_scales(&scales);
+        residual.set_scales(&scales.of_residual());
         let sums = _mm256_mul_ps(lane_scales(group), lanes);
         let rest_sums = _mm256_mul_ps(lane_scales(residual), rest_lanes);
         residual.sums = [0.0; 8];
@@ -225,9 +242,9 @@ pub(crate) fn quantize_row_with_residual(
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn nearest(scaled: &ScaledGroup) -> [[__m256i; 4]; 4] {
-    let mut codes = [[_mm256_setzero_si256(); 4]; 4];
-    for (codes, (_, scaled)) in codes.iter_mut().zip(scaled) {
+fn nearest(scaled: &Values) -> [[__m256i; 4]; SCALES] {
+    let mut codes = [[_mm256_setzero_si256(); 4]; SCALES];
+    for (codes, scaled) in codes.iter_mut().zip(scaled) {
         for (code, v) in codes.iter_mut().zip(scaled) {
             *code = _mm256_cvtps_epi32(*v);
         }
@@ -238,11 +255,11 @@ fn nearest(scaled: &ScaledGroup) -> [[__m256i; 4]; 4] {
 /// Stores the codes of four blocks, and gives their sums in each lane.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn store_codes(blocks: [[__m256i; 4]; 4], group: &mut Q8Group) -> __m256 {
+fn store_codes(blocks: &[[__m256i; 4]; SCALES], group: &mut Q8Group) -> __m256 {
     let mut words = [_mm256_setzero_si256(); 4];
     // Packing works on halves: words come out as 0 2 4 6 1 3 5 7.
     let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    for (words, v) in words.iter_mut().zip(&blocks) {
+    for (words, v) in words.iter_mut().zip(blocks) {
         let (low, high) = (
             _mm256_packs_epi32(v[0], v[1]),
             _mm256_packs_epi32(v[2], v[3]),
@@ -265,12 +282,10 @@ fn store_codes(blocks: [[__m256i; 4]; 4], group: &mut Q8Group) -> __m256 {
     _mm256_cvtepi32_ps(sums)
 }
 
-/// The scale of a block and its values in steps of it, the same bits as the scalar function's.
+/// The largest magnitude of a block, as bits: those are in order, with infinity and NaN above all others.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn scaled_block(x: &[f32; SCALE_LEN]) -> (f32, [__m256; 4]) {
-    // SAFETY: 32 values.
-    let x = unsafe { [0, 8, 16, 24].map(|i| _mm256_loadu_ps(x.as_ptr().add(i))) };
+fn largest_bits(x: &[__m256; 4]) -> u32 {
     let magnitude = |v| _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(i32::MAX));
     let largest = _mm256_max_epu32(
         _mm256_max_epu32(magnitude(x[0]), magnitude(x[1])),
@@ -282,20 +297,7 @@ fn scaled_block(x: &[f32; SCALE_LEN]) -> (f32, [__m256; 4]) {
     );
     let largest = _mm_max_epu32(largest, _mm_shuffle_epi32::<0b01_00_11_10>(largest));
     let largest = _mm_max_epu32(largest, _mm_shuffle_epi32::<0b10_11_00_01>(largest));
-    let largest = _mm_cvtss_f32(_mm_castsi128_ps(largest));
-    let zeros = [_mm256_setzero_ps(); 4];
-    if !largest.is_finite() {
-        return (f32::NAN, zeros);
-    }
-    let inverse = 127.0 / largest;
-    if !inverse.is_finite() {
-        return (0.0, zeros);
-    }
-    let mut scaled = x;
-    for v in &mut scaled {
-        *v = _mm256_mul_ps(*v, _mm256_set1_ps(inverse));
-    }
-    (largest / 127.0, scaled)
+    _mm_cvtsi128_si32(largest) as u32
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -10,7 +10,9 @@ use std::arch::x86_64::*;
 use std::array::from_fn;
 use std::slice::ChunksExact;
 
-use crate::activations::{GROUP_LEN, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, interleaved};
+use crate::activations::{
+    Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, SCALES, SUM_STEPS, interleaved,
+};
 use crate::avx2::strips::{CACHE_LINE, bytes, packed_scale_and_minimum, prefetch};
 use crate::format::Format;
 use crate::interleave::{MOST_TOKENS, STRIP_ROWS, TOKENS_OF_PAIRS, strips_of_product};
@@ -23,9 +25,6 @@ pub(super) fn matmul<const PLANES: usize, const AHEAD: usize>(format: Format) ->
     kernel_for!(format, multiply, PLANES, AHEAD)
 }
 
-/// Blocks of 32 values of a group of activations.
-const BLOCKS: usize = GROUP_LEN / SCALE_LEN;
-
 /// 32 weights of each row.
 #[derive(Clone, Copy)]
 struct SubBlock {
@@ -33,13 +32,27 @@ struct SubBlock {
     codes: [__m512i; 8],
     /// Of the first 16 values, and of the others.
     scales: [__m512; 2],
-    /// Is multiplied with the sum of activations.
+    /// Is multiplied with the sum of activations, unless there are [`PackedMinimums`].
     minimum: __m512,
+}
+
+/// The minimums of four sub-blocks.
+#[derive(Clone, Copy)]
+struct PackedMinimums {
+    /// Of two sub-blocks, each 16 bits.
+    pairs: [__m512i; SCALES / 2],
+    /// What the minimums are multiplied by, and divided by [`SUM_STEPS`].
+    step: __m512,
 }
 
 impl SubBlock {
     // SAFETY: vectors of integers and floats, for which all bits zero are a value.
     const ZERO: SubBlock = unsafe { std::mem::zeroed() };
+}
+
+impl PackedMinimums {
+    // SAFETY: as above.
+    const ZERO: PackedMinimums = unsafe { std::mem::zeroed() };
 }
 
 /// A block format, as the kernels of this file need it.
@@ -49,6 +62,8 @@ trait Blocks {
     const HALVES: bool = false;
     /// Whether minimums are ever other than zero.
     const HAS_MINIMUM: bool = false;
+    /// Whether they are small integers times a number of the block.
+    const PACKED_MINIMUMS: bool = false;
     /// What the codes are too large by.
     const OFFSET: i32 = 0;
 
@@ -57,6 +72,25 @@ trait Blocks {
     /// # Safety
     /// The CPU has the instructions of this file; [`STRIP_ROWS`] interleaved blocks can be read.
     unsafe fn decode(blocks: *const u8, sub_block: usize) -> SubBlock;
+
+    /// The minimums of four sub-blocks of the interleaved blocks, from `first` on.
+    ///
+    /// # Safety
+    /// As [`decode`](Self::decode).
+    unsafe fn packed_minimums(_blocks: *const u8, _first: usize) -> PackedMinimums {
+        PackedMinimums::ZERO
+    }
+}
+
+/// Whether the products of a group of columns are summed in steps of the group's scale, which saves a multiplication by
+/// each block's. With residuals, that is a small part of the work, and there are not the registers.
+const fn sums_groups(planes: usize) -> bool {
+    planes == 1
+}
+
+/// Whether products use [`PackedMinimums`]. With residuals, scaled sums would not be exact enough.
+const fn packs_minimums<B: Blocks>(planes: usize) -> bool {
+    B::PACKED_MINIMUMS && sums_groups(planes)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
@@ -68,7 +102,10 @@ fn multiply<B: Blocks, const PLANES: usize, const AHEAD: usize>(
     let mut strips = strips_of_product(B::FORMAT, PLANES, weights, x, &out);
     let mut row = 0;
     if out.tokens() >= TOKENS_OF_PAIRS {
-        row = multiply_pairs::<B, PLANES>(&mut strips, x, &mut out);
+        if sums_groups(PLANES) {
+            row = multiply_pairs::<B, PLANES, 2>(&mut strips, x, row, &mut out);
+        }
+        row = multiply_pairs::<B, PLANES, 1>(&mut strips, x, row, &mut out);
     }
     for strip in strips {
         let mut token = 0;
@@ -100,23 +137,34 @@ fn multiply_tokens<B: Blocks, const PLANES: usize, const AHEAD: usize, const TOK
     let x: [[&[Q8Group]; PLANES]; TOKENS] =
         from_fn(|t| from_fn(|plane| x.row((token + t) * PLANES + plane)));
     let mut sums = [[_mm512_setzero_ps()]; TOKENS];
-    let sub_blocks = B::FORMAT.block_len() / SCALE_LEN;
-    for (block, blocks) in strip
-        .chunks_exact(STRIP_ROWS * B::FORMAT.block_bytes())
-        .enumerate()
-    {
-        for s in 0..sub_blocks {
+    let mut products = [[_mm512_setzero_ps()]; TOKENS];
+    let in_block = B::FORMAT.block_len() / SCALE_LEN;
+    let block_bytes = STRIP_ROWS * B::FORMAT.block_bytes();
+    let sub_blocks = strip.len() / block_bytes * in_block;
+    for (block, blocks) in strip.chunks_exact(block_bytes).enumerate() {
+        for s in 0..in_block {
             if AHEAD > 0 {
                 prefetch(B::FORMAT, blocks, s, AHEAD);
             }
             // SAFETY: sixteen interleaved blocks.
             let weights = [unsafe { B::decode(blocks.as_ptr(), s) }];
-            let (group, block) = (
-                (block * sub_blocks + s) / BLOCKS,
-                (block * sub_blocks + s) % BLOCKS,
+            let (group, i) = (
+                (block * in_block + s) / SCALES,
+                (block * in_block + s) % SCALES,
             );
             let x: [[&Q8Group; PLANES]; TOKENS] = from_fn(|t| x[t].map(|groups| &groups[group]));
-            accumulate::<B, PLANES, 1, TOKENS>(&mut sums, &weights, &x, block);
+            accumulate::<B, PLANES, 1, TOKENS>(&mut sums, &mut products, &weights, &x, i);
+            if sums_groups(PLANES) && (i == SCALES - 1 || block * in_block + s == sub_blocks - 1) {
+                // SAFETY: as above.
+                let minimums =
+                    [
+                        unsafe {
+                            B::packed_minimums(blocks.as_ptr(), s + 1 - SCALES.min(in_block))
+                        },
+                    ];
+                finish::<B, PLANES, 1, TOKENS>(&mut sums, products, &minimums, &x);
+                products = [[_mm512_setzero_ps()]; TOKENS];
+            }
         }
     }
     for (t, [sums]) in sums.iter().enumerate() {
@@ -129,22 +177,33 @@ fn multiply_tokens<B: Blocks, const PLANES: usize, const AHEAD: usize, const TOK
 const TILE_TOKENS: usize = 4;
 
 /// 128 columns of two strips.
-type Panel = [[SubBlock; 2]; BLOCKS];
+struct Panel {
+    blocks: [[SubBlock; 2]; SCALES],
+    minimums: [PackedMinimums; 2],
+}
 
-/// Takes strips in pairs and multiplies them with all tokens: a panel is decoded to the first-level cache, and multiplied
-/// with a few tokens at a time. The number of rows.
+impl Panel {
+    const ZERO: Panel = Panel {
+        blocks: [[SubBlock::ZERO; 2]; SCALES],
+        minimums: [PackedMinimums::ZERO; 2],
+    };
+}
+
+/// Takes strips in `PAIRS` pairs at once and multiplies them with all tokens: panels are decoded to the first-level cache,
+/// and multiplied with a few tokens at a time. The number of rows, of which the first is `row`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
 #[inline(never)]
-fn multiply_pairs<B: Blocks, const PLANES: usize>(
+fn multiply_pairs<B: Blocks, const PLANES: usize, const PAIRS: usize>(
     strips: &mut ChunksExact<'_, u8>,
     x: Q8Rows<'_>,
+    mut row: usize,
     out: &mut TileMut<'_>,
 ) -> usize {
     let in_block = B::FORMAT.block_len() / SCALE_LEN;
     let block_bytes = STRIP_ROWS * B::FORMAT.block_bytes();
-    let panel_bytes = block_bytes / in_block * BLOCKS;
-    let mut panel: Panel = [[SubBlock::ZERO; 2]; BLOCKS];
-    let mut sums = [[[_mm512_setzero_ps(); 2]; TILE_TOKENS]; MOST_TOKENS / TILE_TOKENS];
+    let panel_bytes = block_bytes / in_block * SCALES;
+    let mut panels = [Panel::ZERO; PAIRS];
+    let mut sums = [[[[_mm512_setzero_ps(); 2]; TILE_TOKENS]; PAIRS]; MOST_TOKENS / TILE_TOKENS];
     let tokens = out.tokens();
     let tiles = tokens.div_ceil(TILE_TOKENS);
     let empty: [[&[Q8Group]; PLANES]; TILE_TOKENS] = [[&[]; PLANES]; TILE_TOKENS];
@@ -154,37 +213,46 @@ fn multiply_pairs<B: Blocks, const PLANES: usize>(
         *rows = from_fn(|plane| x.row(t.min(tokens - 1) * PLANES + plane));
     }
     let lines_of_tile = panel_bytes.div_ceil(CACHE_LINE * tiles);
-    let mut row = 0;
-    while strips.len() >= 2
-        && let (Some(one), Some(other)) = (strips.next(), strips.next())
-    {
-        let pair = [one, other];
-        let sub_blocks = one.len() / block_bytes * in_block;
-        sums[..tiles].fill([[_mm512_setzero_ps(); 2]; TILE_TOKENS]);
-        for begin in (0..sub_blocks).step_by(BLOCKS) {
-            match begin % in_block {
-                0 => decode_panel::<B, 0>(pair, begin / in_block, &mut panel),
-                _ => decode_panel::<B, BLOCKS>(pair, begin / in_block, &mut panel),
+    while strips.len() >= 2 * PAIRS {
+        let pairs: [[&[u8]; 2]; PAIRS] =
+            from_fn(|_| from_fn(|_| strips.next().unwrap_or_default()));
+        let sub_blocks = pairs[0][0].len() / block_bytes * in_block;
+        sums[..tiles].fill([[[_mm512_setzero_ps(); 2]; TILE_TOKENS]; PAIRS]);
+        for begin in (0..sub_blocks).step_by(SCALES) {
+            for (panel, pair) in panels.iter_mut().zip(pairs) {
+                match begin % in_block {
+                    0 => decode_panel::<B, PLANES, 0>(pair, begin / in_block, panel),
+                    _ => decode_panel::<B, PLANES, SCALES>(pair, begin / in_block, panel),
+                }
             }
-            let panel = &panel[..BLOCKS.min(sub_blocks - begin)];
+            let count = SCALES.min(sub_blocks - begin);
             // The next panel is fetched little by little: all of it at once would hold up its decoding.
-            let mut next = (begin / BLOCKS + 1) * panel_bytes;
+            let mut next = (begin / SCALES + 1) * panel_bytes;
             for (sums, x) in sums[..tiles].iter_mut().zip(&rows) {
                 for _ in 0..lines_of_tile {
-                    for strip in pair {
+                    for strip in pairs.as_flattened() {
                         _mm_prefetch::<_MM_HINT_T0>(strip.as_ptr().wrapping_add(next).cast());
                     }
                     next += CACHE_LINE;
                 }
-                accumulate_panel::<B, PLANES>(sums, panel, x, begin / BLOCKS);
+                for (sums, panel) in sums.iter_mut().zip(&panels) {
+                    accumulate_panel::<B, PLANES>(sums, panel, count, x, begin / SCALES);
+                }
             }
         }
-        for (t, sums) in sums.as_flattened()[..tokens].iter().enumerate() {
-            for (strip, sums) in sums.iter().enumerate() {
-                store(*sums, t, row + strip * STRIP_ROWS, out);
+        for (t, sums) in sums[..tiles].iter().enumerate() {
+            for (pair, sums) in sums.iter().enumerate() {
+                for (u, sums) in sums.iter().enumerate() {
+                    let token = t * TILE_TOKENS + u;
+                    if token < tokens {
+                        for (strip, sums) in sums.iter().enumerate() {
+                            store(*sums, token, row + (2 * pair + strip) * STRIP_ROWS, out);
+                        }
+                    }
+                }
             }
         }
-        row += 2 * STRIP_ROWS;
+        row += 2 * PAIRS * STRIP_ROWS;
     }
     row
 }
@@ -193,7 +261,7 @@ fn multiply_pairs<B: Blocks, const PLANES: usize>(
 /// block.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
 #[inline(never)]
-fn decode_panel<B: Blocks, const FIRST: usize>(
+fn decode_panel<B: Blocks, const PLANES: usize, const FIRST: usize>(
     strips: [&[u8]; 2],
     block: usize,
     panel: &mut Panel,
@@ -202,30 +270,46 @@ fn decode_panel<B: Blocks, const FIRST: usize>(
     let block_bytes = STRIP_ROWS * B::FORMAT.block_bytes();
     for (strip, bytes) in strips.into_iter().enumerate() {
         let last = bytes.len() / block_bytes - 1;
-        for (i, pair) in panel.iter_mut().enumerate() {
+        for (i, pair) in panel.blocks.iter_mut().enumerate() {
             let block = (block + i / in_block).min(last);
             let blocks = &bytes[block * block_bytes..][..block_bytes];
             // SAFETY: sixteen interleaved blocks.
-            pair[strip] = unsafe { B::decode(blocks.as_ptr(), (FIRST + i) % in_block) };
+            let decoded = unsafe { B::decode(blocks.as_ptr(), (FIRST + i) % in_block) };
+            // What nobody reads is not stored.
+            pair[strip].codes = decoded.codes;
+            pair[strip].scales[0] = decoded.scales[0];
+            if B::HALVES {
+                pair[strip].scales[1] = decoded.scales[1];
+            }
+            if B::HAS_MINIMUM && !packs_minimums::<B>(PLANES) {
+                pair[strip].minimum = decoded.minimum;
+            }
+        }
+        if packs_minimums::<B>(PLANES) {
+            let blocks = &bytes[block * block_bytes..][..block_bytes];
+            // SAFETY: as above.
+            panel.minimums[strip] = unsafe { B::packed_minimums(blocks.as_ptr(), FIRST) };
         }
     }
 }
 
-/// Adds the products of a panel with a few tokens' values of its columns, those of `group`. Not inlined: the
-/// loops around it would be unrolled.
+/// Adds the products of the first `count` sub-blocks of a panel with a few tokens' values of its columns, those of
+/// `group`. Not inlined: the loops around it would be unrolled.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
 #[inline(never)]
 fn accumulate_panel<B: Blocks, const PLANES: usize>(
     sums: &mut [[__m512; 2]; TILE_TOKENS],
-    blocks: &[[SubBlock; 2]],
+    panel: &Panel,
+    count: usize,
     x: &[[&[Q8Group]; PLANES]; TILE_TOKENS],
     group: usize,
 ) {
     let x: [[&Q8Group; PLANES]; TILE_TOKENS] = from_fn(|t| x[t].map(|groups| &groups[group]));
-    let mut tile = *sums;
-    for (block, weights) in blocks.iter().enumerate() {
-        accumulate::<B, PLANES, 2, TILE_TOKENS>(&mut tile, weights, &x, block);
+    let (mut tile, mut products) = (*sums, [[_mm512_setzero_ps(); 2]; TILE_TOKENS]);
+    for (block, weights) in panel.blocks[..count].iter().enumerate() {
+        accumulate::<B, PLANES, 2, TILE_TOKENS>(&mut tile, &mut products, weights, &x, block);
     }
+    finish::<B, PLANES, 2, TILE_TOKENS>(&mut tile, products, &panel.minimums, &x);
     *sums = tile;
 }
 
@@ -240,10 +324,12 @@ fn store(sums: __m512, token: usize, row: usize, out: &mut TileMut<'_>) {
 }
 
 /// Adds the products of a sub-block of each strip with the tokens' 32 values of its columns, block `block` of a group.
+/// Those of codes are in steps of the group's scale.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
 #[inline]
 fn accumulate<B: Blocks, const PLANES: usize, const STRIPS: usize, const TOKENS: usize>(
     sums: &mut [[__m512; STRIPS]; TOKENS],
+    products: &mut [[__m512; STRIPS]; TOKENS],
     weights: &[SubBlock; STRIPS],
     x: &[[&Q8Group; PLANES]; TOKENS],
     block: usize,
@@ -282,19 +368,55 @@ fn accumulate<B: Blocks, const PLANES: usize, const STRIPS: usize, const TOKENS:
                 from_fn(|strip| _mm512_add_epi32(dots[0][t][strip], dots[1][t][strip]))
             });
         }
-        for ((sums, totals), x) in sums.iter_mut().zip(totals).zip(x) {
-            let scale = _mm512_set1_ps(x[PLANES - 1].scales[block]);
-            for ((sum, total), weights) in sums.iter_mut().zip(totals).zip(weights) {
-                let scale = _mm512_mul_ps(weights.scales[half], scale);
-                *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), scale, *sum);
+        for (t, totals) in totals.iter().enumerate() {
+            let x = x[t][PLANES - 1];
+            for (strip, (total, weights)) in totals.iter().zip(weights).enumerate() {
+                let (total, scale) = (_mm512_cvtepi32_ps(*total), weights.scales[half]);
+                if sums_groups(PLANES) {
+                    let scale = _mm512_scalef_ps(scale, _mm512_set1_ps(x.exponents[block]));
+                    products[t][strip] = _mm512_fmadd_ps(total, scale, products[t][strip]);
+                } else {
+                    let scale = _mm512_mul_ps(scale, _mm512_set1_ps(x.scales[block]));
+                    sums[t][strip] = _mm512_fmadd_ps(total, scale, sums[t][strip]);
+                }
             }
         }
     }
-    if B::HAS_MINIMUM {
+    if B::HAS_MINIMUM && !packs_minimums::<B>(PLANES) {
         for (sums, x) in sums.iter_mut().zip(x) {
             let activations = _mm512_set1_ps(x[0].block_sums[block]);
             for (sum, weights) in sums.iter_mut().zip(weights) {
                 *sum = _mm512_fmadd_ps(weights.minimum, activations, *sum);
+            }
+        }
+    }
+}
+
+/// Adds the products of a group of columns to the sums of all columns.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
+#[inline]
+fn finish<B: Blocks, const PLANES: usize, const STRIPS: usize, const TOKENS: usize>(
+    sums: &mut [[__m512; STRIPS]; TOKENS],
+    mut products: [[__m512; STRIPS]; TOKENS],
+    minimums: &[PackedMinimums; STRIPS],
+    x: &[[&Q8Group; PLANES]; TOKENS],
+) {
+    for ((sums, products), x) in sums.iter_mut().zip(&mut products).zip(x) {
+        if packs_minimums::<B>(PLANES) {
+            let (sums, _) = x[0].scaled_sums.as_chunks::<2>();
+            for (product, minimums) in products.iter_mut().zip(minimums) {
+                let mut total = _mm512_setzero_si512();
+                for (minimums, [even, odd]) in minimums.pairs.iter().zip(sums) {
+                    let pair = i32::from(*odd) << 16 | i32::from(*even as u16);
+                    total = _mm512_dpwssd_epi32(total, *minimums, _mm512_set1_epi32(pair));
+                }
+                *product = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), minimums.step, *product);
+            }
+        }
+        if sums_groups(PLANES) {
+            let scale = _mm512_set1_ps(x[0].scale);
+            for (sum, product) in sums.iter_mut().zip(products) {
+                *sum = _mm512_fmadd_ps(*product, scale, *sum);
             }
         }
     }
@@ -307,7 +429,7 @@ fn offset<B: Blocks>(x: &Q8Group, block: usize, half: usize) -> __m512i {
     if B::OFFSET == 0 {
         return _mm512_setzero_si512();
     }
-    let sums = [x.code_sums[block], x.code_sums[BLOCKS + block]].map(|sum| _mm512_set1_epi32(sum));
+    let sums = [x.code_sums[block], x.code_sums[SCALES + block]].map(|sum| _mm512_set1_epi32(sum));
     let sum = match B::HALVES {
         true => sums[half],
         false => _mm512_add_epi32(sums[0], sums[1]),
@@ -502,6 +624,31 @@ unsafe fn scale_and_minimum(blocks: *const u8, s: usize) -> (__m512, __m512) {
     )
 }
 
+/// The minimums of four sub-blocks of Q4_K and Q5_K, from `first` on.
+///
+/// # Safety
+/// The first 256 bytes of the interleaved blocks can be read.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
+#[inline]
+unsafe fn packed_minimums(blocks: *const u8, first: usize) -> PackedMinimums {
+    // SAFETY: sixteen numbers in half precision, then twelve times sixteen bytes.
+    let (dmin, minimums) = unsafe {
+        let minimum = |s| packed_scale_and_minimum(blocks.add(64), first + s).1;
+        (halves(blocks.add(32)), from_fn::<_, SCALES, _>(minimum))
+    };
+    let pair = |even, odd| {
+        let odd = _mm512_slli_epi32::<16>(_mm512_cvtepu8_epi32(odd));
+        _mm512_or_si512(_mm512_cvtepu8_epi32(even), odd)
+    };
+    PackedMinimums {
+        pairs: [
+            pair(minimums[0], minimums[1]),
+            pair(minimums[2], minimums[3]),
+        ],
+        step: _mm512_mul_ps(dmin, _mm512_set1_ps(-1.0 / SUM_STEPS as f32)),
+    }
+}
+
 /// The four bits of sub-block `s` of Q4_K and Q5_K: even ones are low nibbles, the next odd one the high ones.
 ///
 /// # Safety
@@ -524,6 +671,7 @@ struct Q4K;
 impl Blocks for Q4K {
     const FORMAT: Format = Format::Q4K;
     const HAS_MINIMUM: bool = true;
+    const PACKED_MINIMUMS: bool = true;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
     #[inline]
@@ -537,6 +685,13 @@ impl Blocks for Q4K {
         };
         block_of_32(codes, scale, minimum)
     }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
+    #[inline]
+    unsafe fn packed_minimums(blocks: *const u8, first: usize) -> PackedMinimums {
+        // SAFETY: 256 bytes of scales.
+        unsafe { packed_minimums(blocks, first) }
+    }
 }
 
 struct Q5K;
@@ -544,6 +699,7 @@ struct Q5K;
 impl Blocks for Q5K {
     const FORMAT: Format = Format::Q5K;
     const HAS_MINIMUM: bool = true;
+    const PACKED_MINIMUMS: bool = true;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
     #[inline]
@@ -562,6 +718,13 @@ impl Blocks for Q5K {
             *code = _mm512_mask_add_epi8(*code, set, *code, _mm512_set1_epi8(16));
         }
         block_of_32(codes, scale, minimum)
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
+    #[inline]
+    unsafe fn packed_minimums(blocks: *const u8, first: usize) -> PackedMinimums {
+        // SAFETY: 256 bytes of scales.
+        unsafe { packed_minimums(blocks, first) }
     }
 }
 
