@@ -13,6 +13,12 @@ use crate::{Error, Result};
 /// Tokens that can be guessed ahead at once.
 pub const MAX_PROMPT_LOOKUP: usize = 31;
 
+/// Tokens of the first guess. A wrong guess costs a part of a step for each of its tokens, so that guesses grow where
+/// they are right and shrink where they are not.
+const FIRST_GUESS: usize = 3;
+/// Tokens of a guess after a wrong one.
+const SHORTEST_GUESS: usize = 2;
+
 /// What to generate and when to stop.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerationOptions {
@@ -169,6 +175,8 @@ pub struct GenerationState {
     max_tokens: usize,
     stop_at_end_of_text: bool,
     prompt_lookup: usize,
+    /// Tokens to guess next, at most `prompt_lookup`: more after guesses that were right to their end.
+    guess_len: usize,
     /// Tokens that follow `tokens` and are not given out yet.
     sampled: VecDeque<u32>,
     sampler: Sampler,
@@ -217,6 +225,7 @@ impl GenerationState {
             max_tokens: options.max_tokens,
             stop_at_end_of_text: options.stop_at_end_of_text,
             prompt_lookup: options.prompt_lookup,
+            guess_len: FIRST_GUESS,
             sampled: VecDeque::new(),
             sampler: Sampler::new(options.sampling)?,
             output: StopStrings::new(options.stop),
@@ -293,7 +302,7 @@ impl GenerationState {
             .max_tokens
             .saturating_sub(self.stats.generated_tokens + 1);
         let room = session.capacity().saturating_sub(len);
-        let most = self.prompt_lookup.min(wanted).min(room);
+        let most = self.prompt_lookup.min(self.guess_len).min(wanted).min(room);
         if most == 0 {
             return Vec::new();
         }
@@ -340,7 +349,12 @@ impl GenerationState {
         self.stats.decode_steps += 1;
         self.stats.decode_time += start.elapsed();
         self.stats.guessed_tokens += guess.len();
-        self.stats.accepted_tokens += sampled.len().saturating_sub(1);
+        let accepted = sampled.len().saturating_sub(1);
+        self.stats.accepted_tokens += accepted;
+        self.guess_len = match accepted == guess.len() {
+            true => (2 * guess.len()).max(self.guess_len).min(MAX_PROMPT_LOOKUP),
+            false => accepted.max(SHORTEST_GUESS),
+        };
         self.sampled.extend(sampled);
         Ok(())
     }
