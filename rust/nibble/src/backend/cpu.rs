@@ -228,12 +228,15 @@ impl Pass<'_> {
 
         let items = self.rows.len() * kv_heads;
         if items >= 2 * self.model.cpu.threads() {
-            return self.for_each_chunk(out, group_width, |item, out| match row_of(item) {
-                Some((row, cache, queries)) => {
-                    let seen = (cache, item % kv_heads, row.position + 1);
-                    attend_whole(kernels, heads, seen, queries, out)
+            // Head after head, so that the keys and values of one stay in the cache from row to row.
+            return self.for_each_chunk_of_columns(out, group_width, kv_heads, |item, out| {
+                match row_of(item) {
+                    Some((row, cache, queries)) => {
+                        let seen = (cache, item % kv_heads, row.position + 1);
+                        attend_whole(kernels, heads, seen, queries, out)
+                    }
+                    None => Ok(()),
                 }
-                None => Ok(()),
             });
         }
         let lens = self.rows.iter().map(|row| row.position + 1);
@@ -424,15 +427,28 @@ impl Pass<'_> {
         chunk: usize,
         work: impl Fn(usize, &mut [T]) -> Result<(), KernelError> + Sync,
     ) -> Result<()> {
+        self.for_each_chunk_of_columns(out, chunk, 1, work)
+    }
+
+    fn for_each_chunk_of_columns<T: Send>(
+        &self,
+        out: &mut [T],
+        chunk: usize,
+        columns: usize,
+        work: impl Fn(usize, &mut [T]) -> Result<(), KernelError> + Sync,
+    ) -> Result<()> {
         let failure = OnceLock::new();
-        self.model
-            .cpu
-            .pool()
-            .for_each_chunk(out, chunk, self.cancel, |index, chunk| {
+        self.model.cpu.pool().for_each_chunk_of_columns(
+            out,
+            chunk,
+            columns,
+            self.cancel,
+            |index, chunk| {
                 if let Err(error) = work(index, chunk) {
                     failure.get_or_init(|| error);
                 }
-            })?;
+            },
+        )?;
         failure
             .into_inner()
             .map_or(Ok(()), |error| Err(error.into()))
