@@ -146,22 +146,17 @@ fn multiply_tokens<B: Blocks, const PLANES: usize, const AHEAD: usize, const TOK
             if AHEAD > 0 {
                 prefetch(B::FORMAT, blocks, s, AHEAD);
             }
+            let column_block = block * in_block + s;
+            let (group, in_group) = (column_block / SCALES, column_block % SCALES);
+            let x: [[&Q8Group; PLANES]; TOKENS] = from_fn(|t| x[t].map(|groups| &groups[group]));
             // SAFETY: sixteen interleaved blocks.
             let weights = [unsafe { B::decode(blocks.as_ptr(), s) }];
-            let (group, i) = (
-                (block * in_block + s) / SCALES,
-                (block * in_block + s) % SCALES,
-            );
-            let x: [[&Q8Group; PLANES]; TOKENS] = from_fn(|t| x[t].map(|groups| &groups[group]));
-            accumulate::<B, PLANES, 1, TOKENS>(&mut sums, &mut products, &weights, &x, i);
-            if sums_groups(PLANES) && (i == SCALES - 1 || block * in_block + s == sub_blocks - 1) {
+            accumulate::<B, PLANES, 1, TOKENS>(&mut sums, &mut products, &weights, &x, in_group);
+            let is_last = in_group == SCALES - 1 || column_block == sub_blocks - 1;
+            if is_last && sums_groups(PLANES) {
+                let first = s - in_group.min(s);
                 // SAFETY: as above.
-                let minimums =
-                    [
-                        unsafe {
-                            B::packed_minimums(blocks.as_ptr(), s + 1 - SCALES.min(in_block))
-                        },
-                    ];
+                let minimums = [unsafe { B::packed_minimums(blocks.as_ptr(), first) }];
                 finish::<B, PLANES, 1, TOKENS>(&mut sums, products, &minimums, &x);
                 products = [[_mm512_setzero_ps()]; TOKENS];
             }
@@ -190,7 +185,8 @@ impl Panel {
 }
 
 /// Takes strips in `PAIRS` pairs at once and multiplies them with all tokens: panels are decoded to the first-level cache,
-/// and multiplied with a few tokens at a time. The number of rows, of which the first is `row`.
+/// and multiplied with a few tokens at a time. `row` is the first strip's first row; returns the row after the last
+/// strip's.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")]
 #[inline(never)]
 fn multiply_pairs<B: Blocks, const PLANES: usize, const PAIRS: usize>(
@@ -240,15 +236,12 @@ fn multiply_pairs<B: Blocks, const PLANES: usize, const PAIRS: usize>(
                 }
             }
         }
-        for (t, sums) in sums[..tiles].iter().enumerate() {
-            for (pair, sums) in sums.iter().enumerate() {
-                for (u, sums) in sums.iter().enumerate() {
-                    let token = t * TILE_TOKENS + u;
-                    if token < tokens {
-                        for (strip, sums) in sums.iter().enumerate() {
-                            store(*sums, token, row + (2 * pair + strip) * STRIP_ROWS, out);
-                        }
-                    }
+        for (t, tile) in sums[..tiles].iter().enumerate() {
+            let first = t * TILE_TOKENS;
+            for token in first..tokens.min(first + TILE_TOKENS) {
+                let strips = tile.iter().flat_map(|pair| pair[token - first]);
+                for (strip, sums) in strips.enumerate() {
+                    store(sums, token, row + strip * STRIP_ROWS, out);
                 }
             }
         }
