@@ -121,6 +121,7 @@ impl GroupScales {
     /// For blocks whose largest magnitudes are given as bits: those are in order, with infinity and NaN above all others.
     /// The largest of the group becomes 127, those of the other blocks more than 63. Not finite: all scales are NaN. Very
     /// small: all are zero.
+    #[inline]
     pub(crate) fn of(largest: [u32; SCALES]) -> GroupScales {
         let bits = largest.into_iter().fold(0, u32::max);
         let magnitude = f32::from_bits(bits);

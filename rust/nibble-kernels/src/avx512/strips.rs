@@ -239,9 +239,10 @@ fn multiply_pairs<B: Blocks, const PLANES: usize, const PAIRS: usize>(
         for (t, tile) in sums[..tiles].iter().enumerate() {
             let first = t * TILE_TOKENS;
             for token in first..tokens.min(first + TILE_TOKENS) {
-                let strips = tile.iter().flat_map(|pair| pair[token - first]);
-                for (strip, sums) in strips.enumerate() {
-                    store(sums, token, row + strip * STRIP_ROWS, out);
+                for (pair, sums) in tile.iter().enumerate() {
+                    for (strip, sums) in sums[token - first].iter().enumerate() {
+                        store(*sums, token, row + (2 * pair + strip) * STRIP_ROWS, out);
+                    }
                 }
             }
         }
