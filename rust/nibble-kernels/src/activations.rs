@@ -7,6 +7,7 @@
 
 use crate::error::KernelError;
 use crate::kernels::Kernels;
+use crate::ops::power_of_two;
 
 /// Values that share a scale.
 pub(crate) const SCALE_LEN: usize = 32;
@@ -95,17 +96,10 @@ impl Q8Group {
     }
 }
 
-/// Bits of a number's mantissa.
-const MANTISSA_BITS: u32 = 23;
 /// How often a scale is halved for its block, at most.
 const MOST_HALVINGS: u32 = 24;
 /// Groups of smaller values are zeros, so that the inverses of all scales are finite.
 const SMALLEST: f32 = 1e-29;
-
-/// `2^exponent`, for exponents of normal numbers.
-fn power_of_two(exponent: i32) -> f32 {
-    f32::from_bits(((127 + exponent) as u32) << MANTISSA_BITS)
-}
 
 /// The scales of a group, and their inverses.
 #[derive(Debug, Clone, Copy)]
@@ -119,8 +113,8 @@ pub(crate) struct GroupScales {
 
 impl GroupScales {
     /// For blocks whose largest magnitudes are given as bits: those are in order, with infinity and NaN above all others.
-    /// The largest of the group becomes 127, those of the other blocks more than 63. Not finite: all scales are NaN. Very
-    /// small: all are zero.
+    /// The largest of the group becomes 127, those of the other blocks more than 63, or as much as [`MOST_HALVINGS`] allow.
+    /// Not finite: all scales are NaN. Very small: all are zero.
     #[inline]
     pub(crate) fn of(largest: [u32; SCALES]) -> GroupScales {
         let bits = largest.into_iter().fold(0, u32::max);
@@ -137,6 +131,8 @@ impl GroupScales {
         if magnitude < SMALLEST {
             return same(0.0);
         }
+        /// The bits below a number's exponent.
+        const MANTISSA_BITS: u32 = f32::MANTISSA_DIGITS - 1;
         let (scale, inverse) = (magnitude / 127.0, 127.0 / magnitude);
         let halvings = largest.map(|b| ((bits - b) >> MANTISSA_BITS).min(MOST_HALVINGS));
         GroupScales {

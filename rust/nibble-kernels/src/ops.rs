@@ -97,9 +97,14 @@ pub(crate) fn exp(x: f32) -> f32 {
     // 2^n in two factors: n reaches 128, which one exponent cannot hold.
     let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let half = n >> 1;
-    let power = |n: i32| f32::from_bits((n.wrapping_add(127) << 23) as u32);
-    let y = p * power(half) * power(n.wrapping_sub(half));
+    let y = p * power_of_two(half) * power_of_two(n.wrapping_sub(half));
     if x < -87.336_54 { 0.0 } else { y }
+}
+
+/// `2^n`, where that is a normal number.
+#[inline(always)]
+pub(crate) fn power_of_two(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) << 23) as u32)
 }
 
 #[cfg(test)]

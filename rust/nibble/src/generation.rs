@@ -225,7 +225,7 @@ impl GenerationState {
             max_tokens: options.max_tokens,
             stop_at_end_of_text: options.stop_at_end_of_text,
             prompt_lookup: options.prompt_lookup,
-            guess_len: FIRST_GUESS,
+            guess_len: FIRST_GUESS.min(options.prompt_lookup),
             sampled: VecDeque::new(),
             sampler: Sampler::new(options.sampling)?,
             output: StopStrings::new(options.stop),
@@ -302,7 +302,7 @@ impl GenerationState {
             .max_tokens
             .saturating_sub(self.stats.generated_tokens + 1);
         let room = session.capacity().saturating_sub(len);
-        let most = self.prompt_lookup.min(self.guess_len).min(wanted).min(room);
+        let most = self.guess_len.min(wanted).min(room);
         if most == 0 {
             return Vec::new();
         }
@@ -351,10 +351,11 @@ impl GenerationState {
         self.stats.guessed_tokens += guess.len();
         let accepted = sampled.len().saturating_sub(1);
         self.stats.accepted_tokens += accepted;
-        self.guess_len = match accepted == guess.len() {
-            true => (2 * guess.len()).max(self.guess_len).min(MAX_PROMPT_LOOKUP),
+        let next = match accepted == guess.len() {
+            true => self.guess_len.max(2 * accepted),
             false => accepted.max(SHORTEST_GUESS),
         };
+        self.guess_len = next.min(self.prompt_lookup);
         self.sampled.extend(sampled);
         Ok(())
     }
