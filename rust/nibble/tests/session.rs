@@ -177,6 +177,38 @@ proptest! {
     }
 
     #[test]
+    fn positions_without_logits_change_no_logits_and_no_later_token(
+        text in tokens(1..90),
+        next in tokens(1..4),
+        wanted in prop::collection::vec(any::<bool>(), 90),
+        kv_format in prop::sample::select(vec![KvFormat::F32, KvFormat::F16, KvFormat::Q8_0]),
+        precision in prop::sample::select(vec![Precision::F32, Precision::Q16, Precision::Q8]),
+    ) {
+        // The last layer is computed for the wanted positions only, and for the others all that a later token sees of it.
+        let logits_at = |wanted: &[usize]| {
+            let mut cache = KvCache::new(MODEL.hparams(), kv_format, 128).unwrap();
+            let mut scratch = Scratch::default();
+            let heads: Vec<_> = wanted.iter().map(|&index| (index, HeadRows::All)).collect();
+            let mut forward = |tokens: &[u32], heads: &[(usize, HeadRows<'_>)]| {
+                let input = SequenceInput { cache: &mut cache, tokens, heads };
+                let not_cancelled = AtomicBool::new(false);
+                MODEL.backend().forward(&mut [input], precision, &mut scratch, &not_cancelled).unwrap();
+                (0..heads.len()).map(|request| scratch.logits(request).unwrap().to_vec()).collect::<Vec<_>>()
+            };
+            let logits = forward(&text, &heads);
+            (logits, forward(&next, &[(next.len() - 1, HeadRows::All)]))
+        };
+        let all: Vec<usize> = (0..text.len()).collect();
+        let some: Vec<usize> = all.iter().copied().filter(|&index| wanted[index]).collect();
+        let (expected, expected_next) = logits_at(&all);
+        let (found, found_next) = logits_at(&some);
+        prop_assert_eq!(found_next, expected_next);
+        for (found, index) in found.iter().zip(some) {
+            prop_assert_eq!(found, &expected[index]);
+        }
+    }
+
+    #[test]
     fn a_fork_and_its_origin_go_their_own_ways(
         text in tokens(1..140),
         one in tokens(1..70),

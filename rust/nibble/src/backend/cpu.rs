@@ -86,7 +86,8 @@ impl CpuBackend {
     }
 
     /// [`forward`](Self::forward), showing `observe` the residual stream `[rows, hidden]` after the
-    /// embedding (0) and after each layer (1 to `layers`).
+    /// embedding (0) and after each layer (1 to `layers`); after the last one only the rows that the batch asks for logits
+    /// of, since the others are not computed.
     ///
     /// # Errors
     /// As `forward`.
@@ -104,24 +105,32 @@ impl CpuBackend {
         let requests = batch.iter().flat_map(|sequence| sequence.heads);
         scratch.resize_logits(&self.hparams, requests.map(|(_, head)| *head))?;
 
-        let pass = Pass {
-            model: self,
-            rows: &rows,
-            precision,
-            cancel,
-        };
         let tokens = batch.iter().flat_map(|sequence| sequence.tokens);
         self.weights
             .embed(tokens, self.hparams.hidden, &mut scratch.x)?;
         self.rope
             .angles(batch, &rows, &mut scratch.cos, &mut scratch.sin);
         observe(0, &scratch.x);
+
+        let mut pass = Pass {
+            model: self,
+            rows,
+            precision,
+            cancel,
+        };
+        let wanted = batch::head_requests(batch);
+        let last = self.weights.layers.len().saturating_sub(1);
         for (index, layer) in self.weights.layers.iter().enumerate() {
+            if index == last && wanted.len() < pass.rows.len() {
+                // Nobody reads what the last layer makes of the others, but for their keys and values.
+                pass.keys_and_values(index, layer, batch, scratch)?;
+                pass.keep(&wanted, scratch)?;
+            }
             pass.attention(index, layer, batch, scratch)?;
             pass.feed_forward(layer, scratch)?;
             observe(index + 1, &scratch.x);
         }
-        pass.head(batch, scratch)?;
+        pass.head(&wanted, scratch)?;
 
         for sequence in batch.iter_mut() {
             sequence.cache.advance(sequence.tokens.len());
@@ -130,10 +139,10 @@ impl CpuBackend {
     }
 }
 
-/// What stays the same throughout one forward pass.
+/// One forward pass: the rows that it still computes, and how.
 struct Pass<'a> {
     model: &'a CpuBackend,
-    rows: &'a [Row],
+    rows: Vec<Row>,
     precision: Precision,
     cancel: &'a AtomicBool,
 }
@@ -165,6 +174,51 @@ impl Pass<'_> {
             &scratch.cos,
             &scratch.sin,
         )?;
+        self.write_keys_and_values(index, batch, scratch)?;
+
+        self.attend(
+            index,
+            batch,
+            &scratch.queries,
+            &mut scratch.attention_parts,
+            &mut scratch.attention,
+        )?;
+        self.linear(
+            &scratch.attention,
+            &mut scratch.quantized,
+            [(&layer.attention_output, &mut scratch.normed)],
+        )?;
+        self.add(&mut scratch.x, &scratch.normed)?;
+        Ok(())
+    }
+
+    /// What later tokens see of a layer: keys and values of all rows join the caches.
+    fn keys_and_values(
+        &self,
+        index: usize,
+        layer: &Layer,
+        batch: &mut [SequenceInput<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        self.norm(&layer.attention_norm, &scratch.x, &mut scratch.normed)?;
+        self.linear(
+            &scratch.normed,
+            &mut scratch.quantized,
+            [
+                (&layer.key, &mut scratch.keys),
+                (&layer.value, &mut scratch.values),
+            ],
+        )?;
+        self.write_keys_and_values(index, batch, scratch)
+    }
+
+    fn write_keys_and_values(
+        &self,
+        index: usize,
+        batch: &mut [SequenceInput<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let hparams = &self.model.hparams;
         self.rotate(
             hparams.kv_heads,
             &mut scratch.keys,
@@ -182,20 +236,16 @@ impl Pass<'_> {
                 sequence.cache.write(index, row.position, keys, values)?;
             }
         }
+        Ok(())
+    }
 
-        self.attend(
-            index,
-            batch,
-            &scratch.queries,
-            &mut scratch.attention_parts,
-            &mut scratch.attention,
-        )?;
-        self.linear(
-            &scratch.attention,
-            &mut scratch.quantized,
-            [(&layer.attention_output, &mut scratch.normed)],
-        )?;
-        self.add(&mut scratch.x, &scratch.normed)?;
+    /// Goes on with the rows of `requests` only.
+    fn keep(&mut self, requests: &[(usize, HeadRows<'_>)], scratch: &mut Scratch) -> Result<()> {
+        let rows = || requests.iter().map(|(row, _)| *row);
+        scratch.keep(&self.model.hparams, rows())?;
+        self.rows = rows()
+            .filter_map(|row| self.rows.get(row).copied())
+            .collect();
         Ok(())
     }
 
@@ -293,24 +343,15 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Logits of the rows that the batch asks for. Requests for the whole vocabulary that follow each other
-    /// are one matrix product.
-    fn head(&self, batch: &[SequenceInput<'_>], scratch: &mut Scratch) -> Result<()> {
+    /// Logits of all rows that are left, each for its request. Requests for the whole vocabulary that follow
+    /// each other are one matrix product.
+    fn head(&self, requests: &[(usize, HeadRows<'_>)], scratch: &mut Scratch) -> Result<()> {
         let hidden = self.model.hparams.hidden;
-        let requests = batch::head_requests(batch);
-
-        // The final norm of the wanted rows takes the place of `normed`, one after the other.
-        let inputs = requests
-            .iter()
-            .filter_map(|(row, _)| scratch.x.get(row * hidden..(row + 1) * hidden));
-        for (x, out) in inputs.zip(scratch.normed.chunks_exact_mut(hidden)) {
-            ops::rms_norm(
-                x,
-                &self.model.weights.output_norm,
-                self.model.hparams.rms_epsilon,
-                out,
-            );
-        }
+        self.norm(
+            &self.model.weights.output_norm,
+            &scratch.x,
+            &mut scratch.normed,
+        )?;
 
         let head = self.model.weights.head.matrix()?;
         let mut inputs = scratch.normed.as_slice();

@@ -78,6 +78,25 @@ impl Scratch {
         Ok(())
     }
 
+    /// Goes on with some of the rows, in ascending order: their residual stream and angles.
+    pub(crate) fn keep(
+        &mut self,
+        hparams: &Hparams,
+        rows: impl ExactSizeIterator<Item = usize> + Clone,
+    ) -> Result<()> {
+        let pairs = hparams.rope.dims / 2;
+        for (buffer, width) in [
+            (&mut self.x, hparams.hidden),
+            (&mut self.cos, pairs),
+            (&mut self.sin, pairs),
+        ] {
+            for (index, row) in rows.clone().enumerate() {
+                buffer.copy_within(row * width..(row + 1) * width, index * width);
+            }
+        }
+        self.resize(hparams, rows.len())
+    }
+
     /// Bytes of the buffers of passes of up to `rows` tokens with logits for one of them, and of the 8- or
     /// 16-bit copies of the inputs of matrix products.
     pub(crate) fn bytes(hparams: &Hparams, rows: usize) -> u64 {
