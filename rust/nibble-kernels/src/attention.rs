@@ -5,7 +5,7 @@ use half::f16;
 use crate::error::KernelError;
 use crate::format::Format;
 use crate::kernels::Kernels;
-use crate::ops::{exp, maximum};
+use crate::ops::{SoftmaxState, exp};
 
 /// The largest dimension of a head.
 pub const MAX_HEAD_DIM: usize = 512;
@@ -114,6 +114,12 @@ impl<'a> KvRows<'a> {
         }
     }
 
+    /// The first `count` positions, or all where there are fewer.
+    pub fn first(&self, count: usize, head_dim: usize) -> KvRows<'a> {
+        let count = self.positions(head_dim).map_or(0, |held| held.min(count));
+        self.slice(0, count, head_dim)
+    }
+
     /// The positions `first..first + count`, or fewer where the rows end.
     fn slice(&self, first: usize, count: usize, head_dim: usize) -> KvRows<'a> {
         let values = first * head_dim..(first + count) * head_dim;
@@ -157,80 +163,126 @@ pub fn attend<'a>(
         out,
         &mut softmax,
     )?;
-    softmax.finish(head_dim, out);
+    softmax.finish(kernels, head_dim, out);
     Ok(())
 }
 
-/// What attention over some of the positions keeps of the softmax, for each query head of a group, so that it can be
-/// [joined](PartialSoftmax::join) with that over others (Dao et al., "Flash-Decoding", 2023).
+/// What attention over some of the positions keeps of the softmax, for each query head of a group, so that it can go on
+/// with others (Milakov & Gimelshein), or be [joined](PartialSoftmax::join) with attention over others (Dao et al.,
+/// "Flash-Decoding", 2023).
 #[derive(Debug, Clone)]
 pub struct PartialSoftmax {
-    /// The largest score yet.
-    largest: [f32; MAX_GROUP],
-    /// `Σ exp(score - largest)`
-    totals: [f32; MAX_GROUP],
+    heads: [SoftmaxState; MAX_GROUP],
 }
 
 impl Default for PartialSoftmax {
     /// Of no positions.
     fn default() -> PartialSoftmax {
         PartialSoftmax {
-            largest: [f32::NEG_INFINITY; MAX_GROUP],
-            totals: [0.0; MAX_GROUP],
+            heads: [SoftmaxState::EMPTY; MAX_GROUP],
         }
     }
 }
 
 impl PartialSoftmax {
+    /// Adds attention over more positions to `out`, `[group, head_dim]`, which is zero for none: `out[g] = Σ_p exp(score -
+    /// largest) * values[p]`, a sum that [`finish`](PartialSoftmax::finish) makes an average. Beside keys and values come
+    /// the keys that this thread will probably read next, which are brought into its cache.
+    ///
+    /// # Errors
+    /// As [`attend`].
+    pub fn attend(
+        &mut self,
+        kernels: &Kernels,
+        queries: &[f32],
+        (head_dim, scale): (usize, f32),
+        (keys, values, next_keys): (KvRows<'_>, KvRows<'_>, KvRows<'_>),
+        out: &mut [f32],
+    ) -> Result<(), KernelError> {
+        let group = check_heads(queries, head_dim)?;
+        KernelError::check("attention output", queries.len(), out.len())?;
+        let positions = keys.positions(head_dim)?;
+        KernelError::check(
+            "positions of the values",
+            positions,
+            values.positions(head_dim)?,
+        )?;
+        // Most groups are small, and to set room for the largest to zero takes longer than a short part.
+        let (mut small, mut large);
+        let scores: &mut [f32] = if group <= SMALL_GROUP {
+            small = [0.0; SMALL_GROUP * TILE];
+            &mut small
+        } else {
+            large = [0.0; MAX_GROUP * TILE];
+            &mut large
+        };
+        for first in (0..positions).step_by(TILE) {
+            let count = TILE.min(positions - first);
+            let scores = scores.get_mut(..group * count).unwrap_or_default();
+            let values = values.slice(first, count, head_dim);
+            let tile = keys.slice(first, count, head_dim);
+            kernels.attention_scores(queries, tile, values, head_dim, scores);
+
+            let rows = scores
+                .chunks_exact_mut(count)
+                .zip(out.chunks_exact_mut(head_dim));
+            for ((scores, out), state) in rows.zip(&mut self.heads) {
+                kernels.softmax_step(scores, scale, state, out);
+            }
+            let left = positions - first - count;
+            let next_keys = match left {
+                0 => next_keys,
+                _ => keys.slice(first + count, TILE.min(left), head_dim),
+            };
+            kernels.attention_mix(scores, values, next_keys, head_dim, out);
+        }
+        Ok(())
+    }
+
     /// Adds attention over other positions, `other_out` with `other`, to `out`, both `[group, head_dim]`.
     pub fn join(
         &mut self,
+        kernels: &Kernels,
         head_dim: usize,
         out: &mut [f32],
         other: &PartialSoftmax,
         other_out: &[f32],
     ) {
-        let states = self.largest.iter_mut().zip(&mut self.totals);
-        let others = other.largest.iter().zip(&other.totals);
+        let states = self.heads.iter_mut().zip(&other.heads);
         let rows = out
             .chunks_exact_mut(head_dim)
             .zip(other_out.chunks_exact(head_dim));
-        for (((largest, total), (other_largest, other_total)), (out, other_out)) in
-            states.zip(others).zip(rows)
-        {
-            if *other_total == 0.0 {
+        for ((state, other), (out, other_out)) in states.zip(rows) {
+            if other.total == 0.0 {
                 continue;
             }
-            if *total == 0.0 {
-                (*largest, *total) = (*other_largest, *other_total);
+            if state.total == 0.0 {
+                *state = *other;
                 out.copy_from_slice(other_out);
                 continue;
             }
-            let both = largest.max(*other_largest);
-            let (shrink, other_shrink) = (exp(*largest - both), exp(*other_largest - both));
-            *total = *total * shrink + other_total * other_shrink;
-            for (out, other) in out.iter_mut().zip(other_out) {
-                *out = *out * shrink + other * other_shrink;
-            }
-            *largest = both;
+            let largest = state.largest.max(other.largest);
+            let (shrink, other_shrink) =
+                (exp(state.largest - largest), exp(other.largest - largest));
+            state.total = state.total * shrink + other.total * other_shrink;
+            kernels.axpby(other_shrink, other_out, shrink, out);
+            state.largest = largest;
         }
     }
 
     /// Divides `out`, `[group, head_dim]`, by the sums: the end of attention over all positions.
-    pub fn finish(&self, head_dim: usize, out: &mut [f32]) {
-        for (out, total) in out.chunks_exact_mut(head_dim).zip(&self.totals) {
-            if *total != 0.0 {
-                for out in out {
-                    *out /= total;
-                }
+    pub fn finish(&self, kernels: &Kernels, head_dim: usize, out: &mut [f32]) {
+        for (out, state) in out.chunks_exact_mut(head_dim).zip(&self.heads) {
+            if state.total != 0.0 {
+                kernels.divide(out, state.total);
             }
         }
     }
 }
 
-/// [`attend`] over some of the positions, without the division at the end: `out[g] = Σ_p exp(score - largest) *
-/// values[p]`, and in `softmax`, whatever it held, what is needed to join that with the rest. Beside the positions come the
-/// keys that this thread will probably read next, which are brought into its cache.
+/// [`attend`] over some of the positions, without the division at the end: in `out` and `softmax`, whatever they held, is
+/// what is needed to join that with the rest. Beside the positions come the keys that this thread will probably read next,
+/// which are brought into its cache.
 ///
 /// # Errors
 /// As [`attend`].
@@ -243,81 +295,15 @@ pub fn attend_part<'a>(
     out: &mut [f32],
     softmax: &mut PartialSoftmax,
 ) -> Result<(), KernelError> {
-    let group = check_heads(queries, head_dim)?;
+    check_heads(queries, head_dim)?;
     KernelError::check("attention output", queries.len(), out.len())?;
     out.fill(0.0);
     *softmax = PartialSoftmax::default();
-    // Most groups are small, and to set room for the largest to zero takes longer than a short part.
-    let (mut small, mut large);
-    let scores: &mut [f32] = if group <= SMALL_GROUP {
-        small = [0.0; SMALL_GROUP * TILE];
-        &mut small
-    } else {
-        large = [0.0; MAX_GROUP * TILE];
-        &mut large
-    };
-    let heads = (group, head_dim, scale);
-    attend_tiles(
-        kernels,
-        (queries, heads),
-        (blocks, next),
-        scores,
-        out,
-        softmax,
-    )
-}
-
-/// [`attend_part`] once lengths are checked, with room for the scores of a tile.
-fn attend_tiles<'a>(
-    kernels: &Kernels,
-    (queries, (group, head_dim, scale)): (&[f32], (usize, usize, f32)),
-    (blocks, next): (impl Iterator<Item = (KvRows<'a>, KvRows<'a>)>, KvRows<'a>),
-    scores: &mut [f32],
-    out: &mut [f32],
-    softmax: &mut PartialSoftmax,
-) -> Result<(), KernelError> {
     let mut blocks = blocks.peekable();
     while let Some((keys, values)) = blocks.next() {
-        let positions = keys.positions(head_dim)?;
-        KernelError::check(
-            "positions of the values",
-            positions,
-            values.positions(head_dim)?,
-        )?;
-        for first in (0..positions).step_by(TILE) {
-            let count = TILE.min(positions - first);
-            let scores = scores.get_mut(..group * count).unwrap_or_default();
-            let values = values.slice(first, count, head_dim);
-            let tile = keys.slice(first, count, head_dim);
-            kernels.attention_scores(queries, tile, values, head_dim, scores);
-
-            let states = softmax.largest.iter_mut().zip(&mut softmax.totals);
-            let rows = scores
-                .chunks_exact_mut(count)
-                .zip(out.chunks_exact_mut(head_dim));
-            for ((scores, out), (largest, total)) in rows.zip(states) {
-                for score in &mut *scores {
-                    *score *= scale;
-                }
-                let tile_largest = maximum(scores);
-                if tile_largest > *largest {
-                    let shrink = exp(*largest - tile_largest);
-                    *total *= shrink;
-                    for out in out {
-                        *out *= shrink;
-                    }
-                    *largest = tile_largest;
-                }
-                *total += kernels.exp_shifted(scores, *largest);
-            }
-            let left = positions - first - count;
-            let next_keys = match blocks.peek() {
-                _ if left > 0 => keys.slice(first + count, TILE.min(left), head_dim),
-                Some((keys, _)) => *keys,
-                None => next,
-            };
-            kernels.attention_mix(scores, values, next_keys, head_dim, out);
-        }
+        let next_keys = blocks.peek().map_or(next, |(keys, _)| *keys);
+        let rows = (keys, values, next_keys);
+        softmax.attend(kernels, queries, (head_dim, scale), rows, out)?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::attention_loops::AttentionTable;
 use crate::error::KernelError;
 use crate::format::Format;
 use crate::matrix::Layout;
+use crate::ops::{OpsTable, SoftmaxState};
 use crate::scalar;
 use crate::tile::TileMut;
 
@@ -101,10 +102,8 @@ pub(crate) struct Table {
     pub(crate) quantize_row: QuantizeRow,
     /// Quantizes a row of activations and what that leaves over.
     pub(crate) quantize_row_with_residual: QuantizeRowWithResidual,
-    /// `up[i] *= silu(gate[i])`.
-    pub(crate) swiglu: unsafe fn(gate: &[f32], up: &mut [f32]),
-    /// Replaces `x` by `exp(x - shift)` and gives the sum.
-    pub(crate) exp_shifted: unsafe fn(x: &mut [f32], shift: f32) -> f32,
+    /// Small operations.
+    pub(crate) ops: &'static OpsTable,
     /// Attention, for each way to store keys and values.
     pub(crate) attention: &'static AttentionTable,
 }
@@ -292,24 +291,55 @@ impl Kernels {
         }
     }
 
-    /// [`crate::ops::swiglu`] with these instructions.
+    /// `out[i] = x[i] / sqrt(mean(x²) + eps) * weight[i]` (Zhang & Sennrich, "Root Mean Square Layer
+    /// Normalization", 2019). The three slices have one length; a longer one's rest is left alone.
+    pub fn rms_norm(&self, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+        // SAFETY: as in `matmul_q8`.
+        unsafe { (self.table.ops.rms_norm)(x, weight, eps, out) }
+    }
+
+    /// `up[i] *= silu(gate[i])` with `silu(x) = x / (1 + exp(-x))` (Shazeer, "GLU Variants Improve
+    /// Transformer", 2020). The two slices have one length; a longer one's rest is left alone.
     pub fn swiglu(&self, gate: &[f32], up: &mut [f32]) {
         // SAFETY: as in `matmul_q8`.
-        unsafe { (self.table.swiglu)(gate, up) }
+        unsafe { (self.table.ops.swiglu)(gate, up) }
+    }
+
+    /// `out[i] += x[i]`. The two slices have one length; a longer one's rest is left alone.
+    pub fn add_assign(&self, out: &mut [f32], x: &[f32]) {
+        // SAFETY: as in `matmul_q8`.
+        unsafe { (self.table.ops.add_assign)(out, x) }
     }
 
     /// Replaces `x` by `exp(x) / Σ exp(x)` and gives `ln Σ exp(x)`. An empty slice stays empty.
     pub fn softmax(&self, x: &mut [f32]) -> f32 {
-        let largest = crate::ops::maximum(x);
-        let total = self.exp_shifted(x, largest);
-        for x in x {
-            *x /= total;
-        }
+        // SAFETY: as in `matmul_q8`.
+        let (largest, total) = unsafe {
+            let largest = (self.table.ops.maximum)(x);
+            (largest, (self.table.ops.exp_shifted)(x, largest))
+        };
+        self.divide(x, total);
         largest + total.ln()
     }
 
-    pub(crate) fn exp_shifted(&self, x: &mut [f32], shift: f32) -> f32 {
+    pub(crate) fn axpby(&self, a: f32, x: &[f32], b: f32, out: &mut [f32]) {
         // SAFETY: as in `matmul_q8`.
-        unsafe { (self.table.exp_shifted)(x, shift) }
+        unsafe { (self.table.ops.axpby)(a, x, b, out) }
+    }
+
+    pub(crate) fn divide(&self, x: &mut [f32], by: f32) {
+        // SAFETY: as in `matmul_q8`.
+        unsafe { (self.table.ops.divide)(x, by) }
+    }
+
+    pub(crate) fn softmax_step(
+        &self,
+        scores: &mut [f32],
+        scale: f32,
+        state: &mut SoftmaxState,
+        out: &mut [f32],
+    ) {
+        // SAFETY: as in `matmul_q8`.
+        unsafe { (self.table.ops.softmax_step)(scores, scale, state, out) }
     }
 }

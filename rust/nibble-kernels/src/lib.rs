@@ -22,7 +22,7 @@ mod kernels;
 mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
-pub mod ops;
+mod ops;
 mod pool;
 mod quantize;
 mod scalar;

@@ -35,7 +35,7 @@ use crate::attention_loops::attention_table;
 use crate::dequantize::{array_at, dequantize_blocks};
 use crate::format::Format;
 use crate::kernels::{InstructionSet, MatmulQ8, Table, kernel_for};
-use crate::ops;
+use crate::ops::ops_table;
 use crate::tile::TileMut;
 
 pub(crate) static TABLE: Table = Table {
@@ -47,8 +47,7 @@ pub(crate) static TABLE: Table = Table {
     matmul_f32,
     quantize_row,
     quantize_row_with_residual,
-    swiglu: ops::swiglu_inline,
-    exp_shifted: ops::exp_shifted,
+    ops: &ops_table!(),
     attention: &attention_table!(attention),
 };
 

@@ -1,10 +1,83 @@
-//! Small operations on vectors of `f32`, written so that the compiler vectorizes them.
+//! Small operations on vectors of `f32`, written so that the compiler vectorizes them, and compiled anew for each instruction
+//! set. All of them give the same bits.
+
+/// Lanes that sums and maxima run in, whatever the width of a vector: they decide the order of operations.
+const LANES: usize = 16;
+
+/// The operations, compiled for one instruction set.
+pub(crate) struct OpsTable {
+    pub(crate) rms_norm: unsafe fn(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]),
+    pub(crate) swiglu: unsafe fn(gate: &[f32], up: &mut [f32]),
+    pub(crate) add_assign: unsafe fn(out: &mut [f32], x: &[f32]),
+    pub(crate) axpby: unsafe fn(a: f32, x: &[f32], b: f32, out: &mut [f32]),
+    pub(crate) divide: unsafe fn(x: &mut [f32], by: f32),
+    pub(crate) maximum: unsafe fn(x: &[f32]) -> f32,
+    pub(crate) exp_shifted: unsafe fn(x: &mut [f32], shift: f32) -> f32,
+    pub(crate) softmax_step: unsafe fn(&mut [f32], f32, &mut SoftmaxState, &mut [f32]),
+}
+
+/// The [`OpsTable`] of code that needs the instructions `$features`, or none that the target does not have.
+macro_rules! ops_table {
+    ($($features:literal)?) => {{
+        use $crate::ops;
+
+        $(#[target_feature(enable = $features)])?
+        fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+            ops::rms_norm(x, weight, eps, out);
+        }
+        $(#[target_feature(enable = $features)])?
+        fn swiglu(gate: &[f32], up: &mut [f32]) {
+            ops::swiglu(gate, up);
+        }
+        $(#[target_feature(enable = $features)])?
+        fn add_assign(out: &mut [f32], x: &[f32]) {
+            ops::add_assign(out, x);
+        }
+        $(#[target_feature(enable = $features)])?
+        fn axpby(a: f32, x: &[f32], b: f32, out: &mut [f32]) {
+            ops::axpby(a, x, b, out);
+        }
+        $(#[target_feature(enable = $features)])?
+        fn divide(x: &mut [f32], by: f32) {
+            ops::divide(x, by);
+        }
+        $(#[target_feature(enable = $features)])?
+        fn maximum(x: &[f32]) -> f32 {
+            ops::maximum(x)
+        }
+        $(#[target_feature(enable = $features)])?
+        fn exp_shifted(x: &mut [f32], shift: f32) -> f32 {
+            ops::exp_shifted(x, shift)
+        }
+        $(#[target_feature(enable = $features)])?
+        fn softmax_step(
+            scores: &mut [f32],
+            scale: f32,
+            state: &mut ops::SoftmaxState,
+            out: &mut [f32],
+        ) {
+            ops::softmax_step(scores, scale, state, out);
+        }
+        ops::OpsTable {
+            rms_norm,
+            swiglu,
+            add_assign,
+            axpby,
+            divide,
+            maximum,
+            exp_shifted,
+            softmax_step,
+        }
+    }};
+}
+pub(crate) use ops_table;
 
 /// `out[i] = x[i] / sqrt(mean(x²) + eps) * weight[i]` (Zhang & Sennrich, "Root Mean Square Layer
-/// Normalization", 2019). The three slices have one length; a longer one's rest is left alone.
-pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
-    let (chunks, rest) = x.as_chunks::<8>();
-    let mut lanes = [0.0_f64; 8];
+/// Normalization", 2019).
+#[inline(always)]
+pub(crate) fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [0.0_f64; LANES];
     for chunk in chunks {
         for (lane, v) in lanes.iter_mut().zip(chunk) {
             *lane += f64::from(*v) * f64::from(*v);
@@ -19,58 +92,126 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
 }
 
 /// `up[i] *= silu(gate[i])` with `silu(x) = x / (1 + exp(-x))` (Shazeer, "GLU Variants Improve
-/// Transformer", 2020). The two slices have one length; a longer one's rest is left alone.
-pub fn swiglu(gate: &[f32], up: &mut [f32]) {
-    swiglu_inline(gate, up);
-}
-
-/// [`swiglu`], compiled anew for the instructions of each caller.
+/// Transformer", 2020).
 #[inline(always)]
-pub(crate) fn swiglu_inline(gate: &[f32], up: &mut [f32]) {
+pub(crate) fn swiglu(gate: &[f32], up: &mut [f32]) {
     for (up, gate) in up.iter_mut().zip(gate) {
         *up *= gate / (1.0 + exp(-gate));
     }
 }
 
 /// `out[i] += x[i]`.
-pub fn add_assign(out: &mut [f32], x: &[f32]) {
+#[inline(always)]
+pub(crate) fn add_assign(out: &mut [f32], x: &[f32]) {
     for (out, x) in out.iter_mut().zip(x) {
         *out += x;
     }
 }
 
+/// `out[i] = a * x[i] + b * out[i]`.
+#[inline(always)]
+pub(crate) fn axpby(a: f32, x: &[f32], b: f32, out: &mut [f32]) {
+    for (out, x) in out.iter_mut().zip(x) {
+        *out = *out * b + x * a;
+    }
+}
+
+/// `x[i] /= by`.
+#[inline(always)]
+pub(crate) fn divide(x: &mut [f32], by: f32) {
+    for x in x {
+        *x /= by;
+    }
+}
+
 /// The largest of `x`; negative infinity for none. NaNs are passed over.
+#[inline(always)]
 pub(crate) fn maximum(x: &[f32]) -> f32 {
-    let (chunks, rest) = x.as_chunks::<8>();
-    let mut lanes = [f32::NEG_INFINITY; 8];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [f32::NEG_INFINITY; LANES];
     for chunk in chunks {
         for (lane, v) in lanes.iter_mut().zip(chunk) {
             *lane = if *v > *lane { *v } else { *lane };
         }
     }
-    lanes
-        .iter()
-        .chain(rest)
-        .fold(f32::NEG_INFINITY, |largest, v| largest.max(*v))
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let rest = rest.iter().copied().fold(f32::NEG_INFINITY, larger);
+    larger(fold_lanes(lanes, larger), rest)
 }
 
-/// Replaces `x` by `exp(x - shift)` and returns the sum. Compiled anew for the instructions of each caller.
+/// Replaces `x` by `exp(x - shift)` and returns the sum.
 #[inline(always)]
 pub(crate) fn exp_shifted(x: &mut [f32], shift: f32) -> f32 {
-    let (chunks, rest) = x.as_chunks_mut::<8>();
-    let mut lanes = [0.0_f32; 8];
+    let (chunks, rest) = x.as_chunks_mut::<LANES>();
+    let mut lanes = [0.0_f32; LANES];
     for chunk in chunks {
         for (lane, v) in lanes.iter_mut().zip(chunk) {
             *v = exp(*v - shift);
             *lane += *v;
         }
     }
-    let mut total = lanes.iter().sum();
+    let mut total = fold_lanes(lanes, |a, b| a + b);
     for v in rest {
         *v = exp(*v - shift);
         total += *v;
     }
     total
+}
+
+/// One number of all lanes, by halves: a chain of four steps where one after the other would take fifteen.
+#[inline(always)]
+fn fold_lanes(mut lanes: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        let (low, high) = lanes.split_at_mut(half);
+        for (low, high) in low.iter_mut().zip(high) {
+            *low = f(*low, *high);
+        }
+        half /= 2;
+    }
+    let [folded, ..] = lanes;
+    folded
+}
+
+/// What is kept of the scores of a query that were seen so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SoftmaxState {
+    /// The largest score.
+    pub(crate) largest: f32,
+    /// `Σ exp(score - largest)`
+    pub(crate) total: f32,
+}
+
+impl SoftmaxState {
+    /// Of no scores.
+    pub(crate) const EMPTY: SoftmaxState = SoftmaxState {
+        largest: f32::NEG_INFINITY,
+        total: 0.0,
+    };
+}
+
+/// A step of the online softmax: replaces more `scores`, which `scale` makes final, by `exp(score - largest)`, and shrinks
+/// `out`, the sum of values by now, where there is a new largest score.
+#[inline(always)]
+pub(crate) fn softmax_step(
+    scores: &mut [f32],
+    scale: f32,
+    state: &mut SoftmaxState,
+    out: &mut [f32],
+) {
+    for score in &mut *scores {
+        *score *= scale;
+    }
+    let largest = maximum(scores);
+    if largest > state.largest {
+        let shrink = exp(state.largest - largest);
+        state.total *= shrink;
+        for out in out {
+            *out *= shrink;
+        }
+        state.largest = largest;
+    }
+    state.total += exp_shifted(scores, state.largest);
 }
 
 /// `e^x` within 2 units in the last place, without branches: `x = n ln 2 + r` with `|r| <= ln 2 / 2`

@@ -16,7 +16,7 @@ use crate::dequantize::{
 };
 use crate::format::Format;
 use crate::kernels::{InstructionSet, MatmulQ8, Table};
-use crate::ops;
+use crate::ops::ops_table;
 use crate::scalar;
 use crate::tile::TileMut;
 
@@ -29,8 +29,7 @@ pub(crate) static TABLE: Table = Table {
     matmul_f32,
     quantize_row,
     quantize_row_with_residual,
-    swiglu: ops::swiglu_inline,
-    exp_shifted: ops::exp_shifted,
+    ops: &ops_table!(),
     attention: &attention_table!(scalar),
 };
 

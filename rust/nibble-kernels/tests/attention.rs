@@ -124,9 +124,9 @@ proptest! {
                 // Whatever is told to come next.
                 let (run, next) = (std::iter::once(run), run.1);
                 attend_part(&kernels, &queries, dim, scale, (run, next), &mut part, &mut of_part).unwrap();
-                softmax.join(dim, &mut joined, &of_part, &part);
+                softmax.join(&kernels, dim, &mut joined, &of_part, &part);
             }
-            softmax.finish(dim, &mut joined);
+            softmax.finish(&kernels, dim, &mut joined);
 
             for (head, query) in queries.chunks(dim).enumerate() {
                 let expected = expected(query, &keys.values(), &values.values(), scale);

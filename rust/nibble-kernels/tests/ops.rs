@@ -6,7 +6,6 @@ mod common;
 
 use common::Random;
 use nibble_kernels::Kernels;
-use nibble_kernels::ops::{add_assign, rms_norm, swiglu};
 use proptest::prelude::*;
 
 fn close(found: f32, expected: f64, relative: f64) -> bool {
@@ -19,24 +18,28 @@ proptest! {
         let mut random = Random(seed);
         let x: Vec<f32> = random.floats(len).iter().map(|v| v * 2.0_f32.powi(size)).collect();
         let weight = random.floats(len);
-        let mut out = vec![f32::NAN; len];
-        rms_norm(&x, &weight, 1e-5, &mut out);
         let mean = x.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / len as f64;
-        for ((out, x), weight) in out.iter().zip(&x).zip(&weight) {
-            let expected = f64::from(*x) / (mean + f64::from(1e-5_f32)).sqrt() * f64::from(*weight);
-            prop_assert!(close(*out, expected, 3e-7), "{out} for {expected}");
+        for kernels in Kernels::supported() {
+            let mut out = vec![f32::NAN; len];
+            kernels.rms_norm(&x, &weight, 1e-5, &mut out);
+            for ((out, x), weight) in out.iter().zip(&x).zip(&weight) {
+                let expected = f64::from(*x) / (mean + f64::from(1e-5_f32)).sqrt() * f64::from(*weight);
+                prop_assert!(close(*out, expected, 3e-7), "{out} for {expected}");
+            }
         }
     }
 
     #[test]
     fn swiglu_is_exact(gates in proptest::collection::vec(-88.0_f32..90.0, 1..50), seed: u64) {
         let up = Random(seed).floats(gates.len());
-        let mut out = up.clone();
-        swiglu(&gates, &mut out);
-        for ((out, gate), up) in out.iter().zip(&gates).zip(&up) {
-            let gate = f64::from(*gate);
-            let expected = gate / (1.0 + (-gate).exp()) * f64::from(*up);
-            prop_assert!(close(*out, expected, 6e-7), "{out} for {expected}");
+        for kernels in Kernels::supported() {
+            let mut out = up.clone();
+            kernels.swiglu(&gates, &mut out);
+            for ((out, gate), up) in out.iter().zip(&gates).zip(&up) {
+                let gate = f64::from(*gate);
+                let expected = gate / (1.0 + (-gate).exp()) * f64::from(*up);
+                prop_assert!(close(*out, expected, 6e-7), "{out} for {expected}");
+            }
         }
     }
 
@@ -65,14 +68,14 @@ fn extremes() {
         assert_eq!(kernels.softmax(&mut x), 1e30);
         assert_eq!(x, [0.0, 0.0, 0.0, 1.0]);
         assert_eq!(kernels.softmax(&mut []), f32::NEG_INFINITY);
+
+        let mut up = [1.0; 5];
+        kernels.swiglu(&[-1e30, 1e30, 0.0, -0.0, f32::NAN], &mut up);
+        assert_eq!(up[..4], [0.0, 1e30, 0.0, 0.0]);
+        assert!(up[4].is_nan());
+
+        let mut sum = [1.0, 2.0];
+        kernels.add_assign(&mut sum, &[0.5, -2.0]);
+        assert_eq!(sum, [1.5, 0.0]);
     }
-
-    let mut up = [1.0; 5];
-    swiglu(&[-1e30, 1e30, 0.0, -0.0, f32::NAN], &mut up);
-    assert_eq!(up[..4], [0.0, 1e30, 0.0, 0.0]);
-    assert!(up[4].is_nan());
-
-    let mut sum = [1.0, 2.0];
-    add_assign(&mut sum, &[0.5, -2.0]);
-    assert_eq!(sum, [1.5, 0.0]);
 }

@@ -316,15 +316,3 @@ fn q8_0_to_f32(blocks: &[u8], out: &mut [f32]) {
         }
     }
 }
-
-/// [`ops::swiglu`](crate::ops::swiglu), compiled for these vectors.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn swiglu(gate: &[f32], up: &mut [f32]) {
-    crate::ops::swiglu_inline(gate, up);
-}
-
-/// [`ops::exp_shifted`](crate::ops::exp_shifted), compiled for these vectors.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn exp_shifted(x: &mut [f32], shift: f32) -> f32 {
-    crate::ops::exp_shifted(x, shift)
-}

@@ -29,6 +29,7 @@ use crate::activations::{GROUP_LEN, Q8Group, Q8Rows};
 use crate::attention_loops::attention_table;
 use crate::format::Format;
 use crate::kernels::{InstructionSet, MatmulQ8, Table, kernel_for};
+use crate::ops::ops_table;
 use crate::tile::TileMut;
 
 pub(crate) static TABLE: Table = Table {
@@ -40,8 +41,7 @@ pub(crate) static TABLE: Table = Table {
     matmul_f32: floats::matmul_f32,
     quantize_row: floats::quantize_row,
     quantize_row_with_residual: floats::quantize_row_with_residual,
-    swiglu: floats::swiglu,
-    exp_shifted: floats::exp_shifted,
+    ops: &ops_table!("avx2,fma,f16c"),
     attention: &attention_table!(attention),
 };
 

@@ -31,6 +31,7 @@ use crate::avx2::{
 };
 use crate::format::Format;
 use crate::kernels::{InstructionSet, MatmulQ8, Table, kernel_for};
+use crate::ops::ops_table;
 use crate::tile::TileMut;
 
 pub(crate) static TABLE: Table = Table {
@@ -39,7 +40,7 @@ pub(crate) static TABLE: Table = Table {
     matmul_q16: Some(|format| matmul::<2>(format)),
     strips_q8: Some(|format| strips::matmul::<1, 0>(format)),
     strips_q16: Some(|format| strips::matmul::<2, 0>(format)),
-    swiglu,
+    ops: &ops_table!("avx512f,avx512bw,avx512vl"),
     attention: &attention_table!(attention),
     ..avx2::TABLE
 };
@@ -78,12 +79,6 @@ pub(crate) fn prefers_prefetching() -> bool {
         }
         _ => false,
     }
-}
-
-/// [`ops::swiglu`](crate::ops::swiglu), compiled for these vectors.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn swiglu(gate: &[f32], up: &mut [f32]) {
-    crate::ops::swiglu_inline(gate, up);
 }
 
 /// The product with activations of `PLANES` rows of codes for each token.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use nibble_kernels::{KernelError, Kernels, KvRows, PartialSoftmax, attend_part};
 
+use crate::backend::batch::Row;
 use crate::kv_cache::{BLOCK, KvCache};
 
 /// Parts that the positions before a token are taken in, at most. Few and long, because the results of all of them are
@@ -34,12 +35,17 @@ pub(crate) struct Part {
     softmax: PartialSoftmax,
 }
 
-/// The parts of the positions `0..len`. They depend on nothing else, so that a token's attention is the same whatever is in
-/// the batch with it, and however many threads there are.
+/// Positions in a part of the positions `0..len`. It depends on nothing else, so that a token's attention is the same whatever
+/// is in the batch with it, and however many threads there are.
+fn part_len(len: usize) -> usize {
+    len.div_ceil(PARTS).next_multiple_of(BLOCK).max(BLOCK)
+}
+
+/// The parts of the positions `0..len`.
 fn parts_of(len: usize) -> impl Iterator<Item = Range<usize>> {
-    let part = len.div_ceil(PARTS).next_multiple_of(BLOCK);
+    let part = part_len(len);
     (0..len)
-        .step_by(part.max(1))
+        .step_by(part)
         .map(move |start| start..len.min(start + part))
 }
 
@@ -99,66 +105,151 @@ impl Part {
     /// The keys that it reads first.
     pub(super) fn first_keys<'a>(&self, heads: Heads, cache: &'a KvCache) -> KvRows<'a> {
         let kv_head = self.item % heads.kv_heads;
-        first_keys(heads, (cache, kv_head), self.positions.clone())
+        let mut rows = cache.rows(heads.layer, kv_head, self.positions.clone());
+        rows.next().map_or(KvRows::EMPTY, |(keys, _)| keys)
     }
-}
-
-/// The first block of keys at `positions`.
-fn first_keys(
-    heads: Heads,
-    (cache, kv_head): (&KvCache, usize),
-    positions: Range<usize>,
-) -> KvRows<'_> {
-    let mut rows = cache.rows(heads.layer, kv_head, positions);
-    rows.next().map_or(KvRows::EMPTY, |(keys, _)| keys)
 }
 
 /// Adds the parts of one item up, in their order.
-pub(super) fn join(parts: &[Part], head_dim: usize, out: &mut [f32]) {
+pub(super) fn join(kernels: &Kernels, parts: &[Part], head_dim: usize, out: &mut [f32]) {
     let mut joined = PartialSoftmax::default();
     out.fill(0.0);
     for part in parts {
-        joined.join(head_dim, out, &part.softmax, &part.out);
+        joined.join(kernels, head_dim, out, &part.softmax, &part.out);
     }
-    joined.finish(head_dim, out);
+    joined.finish(kernels, head_dim, out);
 }
 
-/// All parts of an item, one after the other: what [`join`] makes of them, bit for bit.
-pub(super) fn attend_whole(
+/// Attention of whole rows, for some of the KV heads: what [`join`] makes of their parts, bit for bit. `queries` and `out` are
+/// `[rows, KV heads, group, head_dim]`.
+pub(super) fn attend_rows(
     kernels: &Kernels,
     heads: Heads,
-    (cache, kv_head, len): (&KvCache, usize, usize),
+    caches: &[&KvCache],
+    (rows, kv_heads): (&[Row], Range<usize>),
     queries: &[f32],
     out: &mut [f32],
 ) -> Result<(), KernelError> {
-    let Heads {
-        layer,
-        head_dim,
-        scale,
-        ..
-    } = heads;
-    let mut joined = PartialSoftmax::default();
-    let mut softmax = PartialSoftmax::default();
-    let mut part = vec![0.0; out.len()];
-    out.fill(0.0);
-    let mut parts = parts_of(len).peekable();
-    while let Some(positions) = parts.next() {
-        let rows = cache.rows(layer, kv_head, positions);
-        let next = parts.peek().cloned().unwrap_or_default();
-        let next = first_keys(heads, (cache, kv_head), next);
-        attend_part(
-            kernels,
-            queries,
-            head_dim,
-            scale,
-            (rows, next),
-            &mut part,
-            &mut softmax,
-        )?;
-        joined.join(head_dim, out, &softmax, &part);
+    let width = out.len() / rows.len().max(1);
+    let group_width = width / kv_heads.len().max(1);
+    let mut rows: Vec<_> = rows
+        .iter()
+        .zip(queries.chunks_exact(width))
+        .zip(out.chunks_exact_mut(width))
+        .map(|((row, queries), out)| {
+            let groups = queries
+                .chunks_exact(group_width)
+                .zip(out.chunks_exact_mut(group_width));
+            (row, groups)
+        })
+        .collect();
+    for kv_head in kv_heads {
+        for rows in rows.chunk_by_mut(|(a, _), (b, _)| a.sequence == b.sequence) {
+            let attending = rows.iter_mut().filter_map(|(row, groups)| {
+                let (queries, out) = groups.next()?;
+                Some(AttendingRow::new(row.position + 1, queries, out))
+            });
+            let mut attending: Vec<_> = attending.collect();
+            let sequence = rows.first().map(|(row, _)| row.sequence);
+            if let Some(&cache) = sequence.and_then(|sequence| caches.get(sequence)) {
+                attend_head(kernels, heads, (cache, kv_head), &mut attending)?;
+            }
+        }
     }
-    joined.finish(head_dim, out);
     Ok(())
+}
+
+/// Block by block, so that keys and values stay in the first-level cache from row to row.
+fn attend_head(
+    kernels: &Kernels,
+    heads: Heads,
+    (cache, kv_head): (&KvCache, usize),
+    rows: &mut [AttendingRow<'_>],
+) -> Result<(), KernelError> {
+    let longest = rows.iter().map(|row| row.len).max().unwrap_or(0);
+    let blocks = cache.rows(heads.layer, kv_head, 0..longest);
+    let mut blocks = (0..).step_by(BLOCK).zip(blocks).peekable();
+    while let Some((start, (keys, values))) = blocks.next() {
+        let mut next_keys = blocks.peek().map_or(KvRows::EMPTY, |(_, (keys, _))| *keys);
+        for row in &mut *rows {
+            row.attend(kernels, heads, start, (keys, values, next_keys))?;
+            // Once is enough.
+            next_keys = KvRows::EMPTY;
+        }
+    }
+    for row in rows {
+        row.finish(kernels, heads.head_dim);
+    }
+    Ok(())
+}
+
+/// Attention of a row while blocks of keys and values pass by.
+#[derive(Debug)]
+struct AttendingRow<'a> {
+    /// Positions that it sees.
+    len: usize,
+    /// Positions of a part.
+    part_len: usize,
+    /// `[group, head_dim]`
+    queries: &'a [f32],
+    /// The parts before, `[group, head_dim]`.
+    out: &'a mut [f32],
+    joined: PartialSoftmax,
+    /// The part that is read now, `[group, head_dim]`.
+    part: Vec<f32>,
+    softmax: PartialSoftmax,
+}
+
+impl<'a> AttendingRow<'a> {
+    fn new(len: usize, queries: &'a [f32], out: &'a mut [f32]) -> AttendingRow<'a> {
+        out.fill(0.0);
+        AttendingRow {
+            len,
+            part_len: part_len(len),
+            queries,
+            part: vec![0.0; out.len()],
+            out,
+            joined: PartialSoftmax::default(),
+            softmax: PartialSoftmax::default(),
+        }
+    }
+
+    /// Goes on with the block that begins at position `start`: keys, values, and the keys that come next.
+    fn attend(
+        &mut self,
+        kernels: &Kernels,
+        heads: Heads,
+        start: usize,
+        (keys, values, next_keys): (KvRows<'_>, KvRows<'_>, KvRows<'_>),
+    ) -> Result<(), KernelError> {
+        let seen = self.len.saturating_sub(start);
+        if seen == 0 {
+            return Ok(());
+        }
+        if start > 0 && start.is_multiple_of(self.part_len) {
+            self.join(kernels, heads.head_dim);
+        }
+        let head = (heads.head_dim, heads.scale);
+        let rows = (
+            keys.first(seen, heads.head_dim),
+            values.first(seen, heads.head_dim),
+            next_keys,
+        );
+        self.softmax
+            .attend(kernels, self.queries, head, rows, &mut self.part)
+    }
+
+    fn join(&mut self, kernels: &Kernels, head_dim: usize) {
+        self.joined
+            .join(kernels, head_dim, self.out, &self.softmax, &self.part);
+        self.softmax = PartialSoftmax::default();
+        self.part.fill(0.0);
+    }
+
+    fn finish(&mut self, kernels: &Kernels, head_dim: usize) {
+        self.join(kernels, head_dim);
+        self.joined.finish(kernels, head_dim, self.out);
+    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! The transformer on the CPU.
 
+use std::slice::from_ref;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use nibble_kernels::{
-    Activations, Cpu, Format, KernelError, KvRows, Product, QuantizedActivations, ops,
+    Activations, Cpu, Format, KernelError, KvRows, Product, QuantizedActivations,
 };
 
 use crate::Result;
-use crate::backend::attention::{Heads, Part, attend_whole, join, plan};
+use crate::backend::attention::{Heads, Part, attend_rows, join, plan};
 use crate::backend::batch::{self, RopeTables, Row};
 use crate::backend::weights::{Layer, Weight, Weights};
 use crate::backend::{HeadRows, Precision, Scratch, SequenceInput};
@@ -28,6 +29,11 @@ pub struct CpuBackend {
 
 /// Large enough that handing an item to a thread costs little beside it.
 const ELEMENTS_PER_ITEM: usize = 4096;
+
+/// Rows that share what they read of keys and values, at most.
+const ATTENTION_ROWS: usize = 8;
+/// Items of several rows that each thread gets, at least: later rows take longer.
+const ATTENTION_ITEMS: usize = 4;
 
 impl CpuBackend {
     /// Checks the tensors of `gguf` and keeps views of them.
@@ -249,8 +255,8 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Causal attention: `softmax(q k^T / sqrt(d)) v` for each row and KV head. A work item is one of them, or, where there
-    /// are few, some of the positions that it sees.
+    /// Causal attention: `softmax(q k^T / sqrt(d)) v` for each row and KV head. A work item is several rows; where there are
+    /// few, one row and head; and where there are very few, some of the positions that those see.
     fn attend(
         &self,
         layer: usize,
@@ -270,39 +276,52 @@ impl Pass<'_> {
         };
         let kernels = self.model.cpu.kernels();
         let caches: Vec<_> = batch.iter().map(|sequence| &*sequence.cache).collect();
-        let row_of = |item: usize| {
-            let row = self.rows.get(item / kv_heads)?;
-            let queries = queries.chunks_exact(group_width).nth(item)?;
-            Some((row, *caches.get(row.sequence)?, queries))
-        };
+        let threads = self.model.cpu.threads();
+        let row_width = kv_heads * group_width;
 
-        let items = self.rows.len() * kv_heads;
-        if items >= 2 * self.model.cpu.threads() {
+        let rows_per_item = (self.rows.len() / (ATTENTION_ITEMS * threads)).min(ATTENTION_ROWS);
+        if rows_per_item > 1 {
+            let width = rows_per_item * row_width;
+            return self.for_each_chunk(out, width, |item, out| {
+                let rows = self.rows.chunks(rows_per_item).nth(item);
+                let queries = queries.chunks(width).nth(item);
+                let rows = (rows.unwrap_or_default(), 0..kv_heads);
+                attend_rows(
+                    kernels,
+                    heads,
+                    &caches,
+                    rows,
+                    queries.unwrap_or_default(),
+                    out,
+                )
+            });
+        }
+        let row_of = |item: usize| self.rows.get(item / kv_heads);
+        let queries_of = |item: usize| queries.chunks_exact(group_width).nth(item);
+        if self.rows.len() * kv_heads >= 2 * threads {
             // Head after head, so that the keys and values of one stay in the cache from row to row.
             return self.for_each_chunk_of_columns(out, group_width, kv_heads, |item, out| {
-                match row_of(item) {
-                    Some((row, cache, queries)) => {
-                        let seen = (cache, item % kv_heads, row.position + 1);
-                        attend_whole(kernels, heads, seen, queries, out)
-                    }
-                    None => Ok(()),
-                }
+                let (row, kv_head) = (row_of(item), item % kv_heads);
+                let rows = (row.map(from_ref).unwrap_or_default(), kv_head..kv_head + 1);
+                let queries = queries_of(item).unwrap_or_default();
+                attend_rows(kernels, heads, &caches, rows, queries, out)
             });
         }
         let lens = self.rows.iter().map(|row| row.position + 1);
         plan(parts, lens, heads, group_width);
+        let cache_of = |item: usize| caches.get(row_of(item)?.sequence).copied();
         // Neighbours, so that each can have the keys of the next one fetched.
-        let width = parts.len().div_ceil(2 * self.model.cpu.threads()).max(1);
+        let width = parts.len().div_ceil(2 * threads).max(1);
         self.for_each_chunk(parts, width, |_, parts| {
             let mut parts = parts.iter_mut().peekable();
             while let Some(part) = parts.next() {
-                let Some((_, cache, queries)) = row_of(part.item()) else {
+                let inputs = cache_of(part.item()).zip(queries_of(part.item()));
+                let Some((cache, queries)) = inputs else {
                     continue;
                 };
-                let next = parts.peek().and_then(|next| {
-                    let (_, cache, _) = row_of(next.item())?;
-                    Some(next.first_keys(heads, cache))
-                });
+                let next = parts
+                    .peek()
+                    .and_then(|next| Some(next.first_keys(heads, cache_of(next.item())?)));
                 let next = next.unwrap_or(KvRows::EMPTY);
                 part.attend(kernels, heads, (cache, next), queries)?;
             }
@@ -310,7 +329,7 @@ impl Pass<'_> {
         })?;
         let items = parts.chunk_by(|a, b| a.item() == b.item());
         for (parts, out) in items.zip(out.chunks_exact_mut(group_width)) {
-            join(parts, head_dim, out);
+            join(kernels, parts, head_dim, out);
         }
         Ok(())
     }
@@ -499,7 +518,7 @@ impl Pass<'_> {
     fn add(&self, x: &mut [f32], y: &[f32]) -> Result<()> {
         self.for_each_chunk(x, ELEMENTS_PER_ITEM, |item, x| {
             if let Some(y) = y.chunks(ELEMENTS_PER_ITEM).nth(item) {
-                ops::add_assign(x, y);
+                self.model.cpu.kernels().add_assign(x, y);
             }
             Ok(())
         })
@@ -509,7 +528,7 @@ impl Pass<'_> {
         let (hidden, epsilon) = (self.model.hparams.hidden, self.model.hparams.rms_epsilon);
         self.for_each_chunk(out, hidden, |row, out| {
             if let Some(x) = x.chunks_exact(hidden).nth(row) {
-                ops::rms_norm(x, weight, epsilon, out);
+                self.model.cpu.kernels().rms_norm(x, weight, epsilon, out);
             }
             Ok(())
         })
