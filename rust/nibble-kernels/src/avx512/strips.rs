@@ -102,10 +102,12 @@ fn multiply<B: Blocks, const PLANES: usize, const AHEAD: usize>(
     let mut strips = strips_of_product(B::FORMAT, PLANES, weights, x, &out);
     let mut row = 0;
     if out.tokens() >= TOKENS_OF_PAIRS {
-        if sums_groups(PLANES) {
+        if sums_groups(PLANES) && strips.len() >= 4 {
             row = multiply_pairs::<B, PLANES, 2>(&mut strips, x, row, &mut out);
         }
-        row = multiply_pairs::<B, PLANES, 1>(&mut strips, x, row, &mut out);
+        if strips.len() >= 2 {
+            row = multiply_pairs::<B, PLANES, 1>(&mut strips, x, row, &mut out);
+        }
     }
     for strip in strips {
         let mut token = 0;
@@ -206,7 +208,9 @@ fn multiply_pairs<B: Blocks, const PLANES: usize, const PAIRS: usize>(
     let mut rows = [empty; MOST_TOKENS / TILE_TOKENS];
     for (t, rows) in rows[..tiles].as_flattened_mut().iter_mut().enumerate() {
         // Beyond the last token, the last one again, which nobody reads.
-        *rows = from_fn(|plane| x.row(t.min(tokens - 1) * PLANES + plane));
+        for (plane, row) in rows.iter_mut().enumerate() {
+            *row = x.row(t.min(tokens - 1) * PLANES + plane);
+        }
     }
     let lines_of_tile = panel_bytes.div_ceil(CACHE_LINE * tiles);
     while strips.len() >= 2 * PAIRS {
