@@ -127,15 +127,8 @@ impl Cpu {
         for Product { weight, x, out } in products {
             let x = Inputs::new(weight, x)?;
             let tokens = x.tokens();
-            let expected = tokens.saturating_mul(weight.rows());
-            let found = out.len();
-            let shape = KernelError::Shape {
-                what: "output of a product",
-                expected,
-                found,
-            };
-            let out = Output::new(out, tokens, weight.rows()).ok_or(shape)?;
-            if expected != 0 {
+            let out = Output::new(out, tokens, weight.rows())?;
+            if !out.is_empty() {
                 let plan = self.plan(weight.layout(), weight.rows(), tokens, weight.cols());
                 let first = items;
                 items += plan.items();
@@ -152,6 +145,83 @@ impl Cpu {
             let tile = unsafe { out.tile(tokens.clone(), rows.clone()) };
             if let (Some(tile), Some(weights)) = (tile, weight.rows_bytes(rows.start, rows.len())) {
                 x.multiply(&self.kernels, *weight, weights, tokens, tile);
+            }
+        })?;
+        Ok(())
+    }
+
+    /// `out[token][row] += weight[row] · x[token]`: as [`matmul`](Self::matmul), but what was there stays in the sum, and is
+    /// read while the product is in the cache.
+    ///
+    /// # Errors
+    /// As [`matmul`](Self::matmul). After a cancel some numbers are sums, and others not.
+    pub fn matmul_add(
+        &self,
+        weight: Matrix<'_>,
+        x: Activations<'_>,
+        out: &mut [f32],
+        cancel: &AtomicBool,
+    ) -> Result<(), KernelError> {
+        let x = Inputs::new(weight, x)?;
+        let out = Output::new(out, x.tokens(), weight.rows())?;
+        let size = (weight.layout(), weight.cols());
+        self.for_each_tile(&out, size, cancel, |tokens, rows, mut tile| {
+            x.multiply_apart(&self.kernels, weight, rows, tokens, |token, products| {
+                self.kernels.add_assign(tile.row_mut(token), products);
+            });
+        })
+    }
+
+    /// `out[token][row] = silu(gate[row] · x[token]) * (up[row] · x[token])`: the hidden layer of a gated feed-forward
+    /// network (Shazeer, "GLU Variants Improve Transformer", 2020), where the gate does not leave the cache. Both matrices
+    /// are `[rows, cols]`, and come with `x` in the form that they take.
+    ///
+    /// # Errors
+    /// As [`matmul`](Self::matmul), and [`KernelError::Shape`] where the two products differ in size.
+    pub fn matmul_swiglu(
+        &self,
+        (gate, gate_x): (Matrix<'_>, Activations<'_>),
+        (up, up_x): (Matrix<'_>, Activations<'_>),
+        out: &mut [f32],
+        cancel: &AtomicBool,
+    ) -> Result<(), KernelError> {
+        let (gate_x, up_x) = (Inputs::new(gate, gate_x)?, Inputs::new(up, up_x)?);
+        KernelError::check("rows of the gate", up.rows(), gate.rows())?;
+        KernelError::check("tokens of the gate", up_x.tokens(), gate_x.tokens())?;
+        let out = Output::new(out, up_x.tokens(), up.rows())?;
+        let layout = match gate.layout() {
+            Layout::Strips => Layout::Strips,
+            Layout::Rows => up.layout(),
+        };
+        let size = (layout, gate.cols() + up.cols());
+        self.for_each_tile(&out, size, cancel, |tokens, rows, mut tile| {
+            if let Some(weights) = up.rows_bytes(rows.start, rows.len()) {
+                up_x.multiply(&self.kernels, up, weights, tokens.clone(), tile.reborrow());
+            }
+            gate_x.multiply_apart(&self.kernels, gate, rows, tokens, |token, gate| {
+                self.kernels.swiglu(gate, tile.row_mut(token));
+            });
+        })
+    }
+
+    /// Runs `work` on tokens, rows and the tile of each item of a product of weights that lie as `layout` says, and are
+    /// multiplied with `cols` values for each number of `out`.
+    fn for_each_tile(
+        &self,
+        out: &Output<'_>,
+        (layout, cols): (Layout, usize),
+        cancel: &AtomicBool,
+        work: impl Fn(Range<usize>, Range<usize>, TileMut<'_>) + Sync,
+    ) -> Result<(), KernelError> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        let plan = self.plan(layout, out.rows(), out.tokens(), cols);
+        self.pool.run(plan.items(), cancel, |item| {
+            let (tokens, rows) = plan.item(item);
+            // SAFETY: the items of a plan are disjoint, and the pool runs each once.
+            if let Some(tile) = unsafe { out.tile(tokens.clone(), rows.clone()) } {
+                work(tokens, rows, tile);
             }
         })?;
         Ok(())
@@ -385,6 +455,27 @@ impl<'a> Inputs<'a> {
             for (token, products) in products.chunks_exact(STRIP_ROWS).enumerate() {
                 tile.set_run(token, strip * STRIP_ROWS, products);
             }
+        }
+    }
+
+    /// The product of some rows of `weight` with some of the tokens, outside the output: `each` gets a token, counted from
+    /// the first of them, and its products.
+    fn multiply_apart(
+        &self,
+        kernels: &Kernels,
+        weight: Matrix<'_>,
+        rows: Range<usize>,
+        tokens: Range<usize>,
+        mut each: impl FnMut(usize, &[f32]),
+    ) {
+        let Some(weights) = weight.rows_bytes(rows.start, rows.len()) else {
+            return;
+        };
+        let mut products = vec![0.0; rows.len() * tokens.len()];
+        let tile = TileMut::of_rows(&mut products, rows.len());
+        self.multiply(kernels, weight, weights, tokens, tile);
+        for (token, products) in products.chunks_exact(rows.len()).enumerate() {
+            each(token, products);
         }
     }
 

@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use crate::error::KernelError;
+
 /// A row-major matrix `[tokens, rows]` that is handed out in disjoint rectangles. A safe split is
 /// not possible: a rectangle's rows interleave with its neighbours' in memory.
 pub(crate) struct Output<'a> {
@@ -17,15 +19,38 @@ pub(crate) struct Output<'a> {
 unsafe impl Sync for Output<'_> {}
 
 impl<'a> Output<'a> {
-    /// Wraps `out`; `None` where it is not `tokens * rows` long.
-    pub(crate) fn new(out: &'a mut [f32], tokens: usize, rows: usize) -> Option<Output<'a>> {
-        let fits = tokens.checked_mul(rows) == Some(out.len());
-        fits.then_some(Output {
+    /// Wraps `out`.
+    ///
+    /// # Errors
+    /// `Shape` where it is not `tokens * rows` long.
+    pub(crate) fn new(
+        out: &'a mut [f32],
+        tokens: usize,
+        rows: usize,
+    ) -> Result<Output<'a>, KernelError> {
+        let expected = tokens.saturating_mul(rows);
+        KernelError::check("output of a product", expected, out.len())?;
+        Ok(Output {
             base: out.as_mut_ptr(),
             tokens,
             rows,
             borrow: PhantomData,
         })
+    }
+
+    /// Tokens.
+    pub(crate) fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Rows of the weight matrix.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there is nothing to compute.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tokens == 0 || self.rows == 0
     }
 
     /// The rectangle `tokens` by `rows`.
@@ -90,6 +115,21 @@ impl TileMut<'_> {
     /// Rows of the weight matrix.
     pub(crate) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// The same tile, for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> TileMut<'_> {
+        TileMut {
+            borrow: PhantomData,
+            ..*self
+        }
+    }
+
+    /// The numbers of a token. Panics outside the tile.
+    pub(crate) fn row_mut(&mut self, token: usize) -> &mut [f32] {
+        assert!(token < self.tokens, "outside the tile");
+        // SAFETY: rows of one token follow one another inside the output; `Output::tile` gave them to this tile alone.
+        unsafe { std::slice::from_raw_parts_mut(self.base.add(token * self.stride), self.rows) }
     }
 
     /// Sets one number. Panics outside the tile.

@@ -245,6 +245,58 @@ fn products_of_one_job_are_what_they_are_alone() {
     }
 }
 
+#[test]
+fn fused_products_are_what_their_parts_are() {
+    let (rows, cols) = (160, 512);
+    let mut random = Random(8);
+    let (up_data, gate_data) = (
+        weights(Format::Q4K, rows, cols, Style::Usual, &mut random),
+        weights(Format::Q6K, rows, cols, Style::Usual, &mut random),
+    );
+    let up = Matrix::new(Format::Q4K, rows, cols, &up_data).unwrap();
+    let gate = Matrix::new(Format::Q6K, rows, cols, &gate_data).unwrap();
+    let strips = [up, gate].map(|matrix| interleaved(matrix).unwrap());
+    let up_strips =
+        Matrix::with_layout(Layout::Strips, Format::Q4K, rows, cols, &strips[0]).unwrap();
+    let gate_strips =
+        Matrix::with_layout(Layout::Strips, Format::Q6K, rows, cols, &strips[1]).unwrap();
+    for kernels in Kernels::supported() {
+        for (up, gate) in [
+            (up, gate),
+            (up_strips, gate_strips),
+            (up, gate_strips),
+            (up_strips, gate),
+        ] {
+            for tokens in [0, 1, 7, 131] {
+                let values = activations(tokens * cols, &mut random);
+                let mut quantized = QuantizedActivations::new();
+                quantized.quantize(&kernels, &values, cols).unwrap();
+                let values = &values;
+                let x = Activations::F32 { values, cols };
+                let quantized = Activations::Q8(&quantized);
+                let before = activations(tokens * rows, &mut random);
+
+                let cpu = Cpu::with_kernels(kernels, 3);
+                let (mut sum, mut hidden) = (before.clone(), vec![f32::NAN; tokens * rows]);
+                cpu.matmul_add(up, quantized, &mut sum, &NEVER).unwrap();
+                // Each matrix with an input of its own.
+                cpu.matmul_swiglu((gate, x), (up, quantized), &mut hidden, &NEVER)
+                    .unwrap();
+
+                let mut expected = vec![f32::NAN; tokens * rows];
+                let mut gates = expected.clone();
+                cpu.matmul(up, quantized, &mut expected, &NEVER).unwrap();
+                cpu.matmul(gate, x, &mut gates, &NEVER).unwrap();
+                for ((sum, before), product) in sum.iter().zip(&before).zip(&expected) {
+                    assert_eq!(*sum, before + product, "{kernels:?}");
+                }
+                kernels.swiglu(&gates, &mut expected);
+                assert!(hidden == expected, "{kernels:?}, {tokens} tokens");
+            }
+        }
+    }
+}
+
 /// Each number is computed in the same order of operations, whatever it is computed with.
 #[test]
 fn results_do_not_depend_on_batch_rows_or_threads() {
@@ -444,6 +496,7 @@ fn wrong_shapes_are_errors() {
     for x in [q8, f32] {
         assert!(cpu.matmul(matrix, x, &mut [0.0; 7], &NEVER).is_err());
         assert!(cpu.matmul(matrix, x, &mut [0.0; 8], &NEVER).is_ok());
+        assert!(cpu.matmul_add(matrix, x, &mut [0.0; 7], &NEVER).is_err());
         assert!(
             cpu.matmul_rows(matrix, &[0], x, &mut [0.0; 1], &NEVER)
                 .is_err(),
@@ -477,6 +530,12 @@ fn wrong_shapes_are_errors() {
         cols: 64,
     };
     assert!(cpu.matmul(matrix, none, &mut [], &NEVER).is_ok());
+
+    let three = Matrix::new(Format::Q4_0, 3, 64, &data[..108]).unwrap();
+    for (gate, x, len) in [(three, q8, 8), (matrix, one, 8), (matrix, q8, 7)] {
+        let refused = cpu.matmul_swiglu((gate, x), (matrix, q8), &mut vec![0.0; len], &NEVER);
+        assert!(matches!(refused, Err(KernelError::Shape { .. })));
+    }
 
     let floats = vec![0; 4 * 64 * 2];
     let floats = Matrix::new(Format::F16, 4, 64, &floats).unwrap();

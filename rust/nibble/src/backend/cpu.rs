@@ -189,13 +189,12 @@ impl Pass<'_> {
             &mut scratch.attention_parts,
             &mut scratch.attention,
         )?;
-        self.linear(
+        self.linear_add(
             &scratch.attention,
             &mut scratch.quantized,
-            [(&layer.attention_output, &mut scratch.normed)],
-        )?;
-        self.add(&mut scratch.x, &scratch.normed)?;
-        Ok(())
+            &layer.attention_output,
+            &mut scratch.x,
+        )
     }
 
     /// What later tokens see of a layer: keys and values of all rows join the caches.
@@ -337,29 +336,21 @@ impl Pass<'_> {
     /// `x += down(silu(gate(norm(x))) * up(norm(x)))`
     fn feed_forward(&self, layer: &Layer, scratch: &mut Scratch) -> Result<()> {
         self.norm(&layer.ffn_norm, &scratch.x, &mut scratch.normed)?;
-        self.linear(
-            &scratch.normed,
-            &mut scratch.quantized,
-            [
-                (&layer.gate, &mut scratch.gate),
-                (&layer.up, &mut scratch.up),
-            ],
+        let (gate, up) = (&layer.gate, &layer.up);
+        self.quantize_for([gate, up], &scratch.normed, &mut scratch.quantized)?;
+        let input = |weight| self.input(weight, &scratch.normed, &scratch.quantized);
+        self.model.cpu.matmul_swiglu(
+            (gate.matrix()?, input(gate)),
+            (up.matrix()?, input(up)),
+            &mut scratch.hidden,
+            self.cancel,
         )?;
-        let (gate, width) = (&scratch.gate, ELEMENTS_PER_ITEM);
-        let kernels = self.model.cpu.kernels();
-        self.for_each_chunk(&mut scratch.up, width, |item, up| {
-            if let Some(gate) = gate.chunks(width).nth(item) {
-                kernels.swiglu(gate, up);
-            }
-            Ok(())
-        })?;
-        self.linear(
-            &scratch.up,
+        self.linear_add(
+            &scratch.hidden,
             &mut scratch.quantized,
-            [(&layer.down, &mut scratch.normed)],
-        )?;
-        self.add(&mut scratch.x, &scratch.normed)?;
-        Ok(())
+            &layer.down,
+            &mut scratch.x,
+        )
     }
 
     /// Logits of all rows that are left, each for its request. Requests for the whole vocabulary that follow
@@ -431,21 +422,19 @@ impl Pass<'_> {
         })
     }
 
-    /// Matrix products that share their input, which is quantized once, as one job for the threads.
+    /// Matrix products that share their input, as one job for the threads.
     fn linear<const N: usize>(
         &self,
         x: &[f32],
         quantized: &mut QuantizedActivations,
         products: [(&Weight, &mut Vec<f32>); N],
     ) -> Result<()> {
-        if let Some((weight, _)) = products.iter().find(|(w, _)| self.quantizes(w.format)) {
-            self.quantize(x, weight.columns, quantized)?;
-        }
-        let quantized = &*quantized;
+        let weights = products.each_ref().map(|(weight, _)| *weight);
+        self.quantize_for(weights, x, quantized)?;
         let products = products
             .into_iter()
             .map(|(weight, out)| {
-                let x = self.activations(weight.format, x, weight.columns, quantized);
+                let x = self.input(weight, x, quantized);
                 let weight = weight.matrix()?;
                 Ok(Product { weight, x, out })
             })
@@ -454,9 +443,37 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// `out += weight x`
+    fn linear_add(
+        &self,
+        x: &[f32],
+        quantized: &mut QuantizedActivations,
+        weight: &Weight,
+        out: &mut [f32],
+    ) -> Result<()> {
+        self.quantize_for([weight], x, quantized)?;
+        let x = self.input(weight, x, quantized);
+        let weight = weight.matrix()?;
+        self.model.cpu.matmul_add(weight, x, out, self.cancel)?;
+        Ok(())
+    }
+
     /// Whether a product with `weight` takes quantized inputs.
     fn quantizes(&self, weight: Format) -> bool {
         self.precision != Precision::F32 && weight.takes_q8()
+    }
+
+    /// Quantizes `x` once for all of `weights`, if one of them takes it so.
+    fn quantize_for<const N: usize>(
+        &self,
+        weights: [&Weight; N],
+        x: &[f32],
+        quantized: &mut QuantizedActivations,
+    ) -> Result<()> {
+        match weights.iter().find(|w| self.quantizes(w.format)) {
+            Some(weight) => self.quantize(x, weight.columns, quantized),
+            None => Ok(()),
+        }
     }
 
     fn quantize(&self, x: &[f32], cols: usize, out: &mut QuantizedActivations) -> Result<()> {
@@ -465,15 +482,25 @@ impl Pass<'_> {
         Ok(cpu.quantize(x, cols, residuals, out, self.cancel)?)
     }
 
-    /// The input of a product in the form that `weight` multiplies with.
+    /// The input of a product in the form that `weight` is multiplied with.
+    fn input<'b>(
+        &self,
+        weight: &Weight,
+        values: &'b [f32],
+        quantized: &'b QuantizedActivations,
+    ) -> Activations<'b> {
+        self.activations(weight.format, values, weight.columns, quantized)
+    }
+
+    /// The input of a product in the form that weights of `format` are multiplied with.
     fn activations<'b>(
         &self,
-        weight: Format,
+        format: Format,
         values: &'b [f32],
         cols: usize,
         quantized: &'b QuantizedActivations,
     ) -> Activations<'b> {
-        if self.quantizes(weight) {
+        if self.quantizes(format) {
             Activations::Q8(quantized)
         } else {
             Activations::F32 { values, cols }
@@ -512,16 +539,6 @@ impl Pass<'_> {
         failure
             .into_inner()
             .map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    /// `x += y`
-    fn add(&self, x: &mut [f32], y: &[f32]) -> Result<()> {
-        self.for_each_chunk(x, ELEMENTS_PER_ITEM, |item, x| {
-            if let Some(y) = y.chunks(ELEMENTS_PER_ITEM).nth(item) {
-                self.model.cpu.kernels().add_assign(x, y);
-            }
-            Ok(())
-        })
     }
 
     fn norm(&self, weight: &[f32], x: &[f32], out: &mut [f32]) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::{Error, Result};
 pub struct Scratch {
     /// Residual stream, `[rows, hidden]`.
     pub(crate) x: Vec<f32>,
-    /// Normalised `x`, and the results of the output and down projections, `[rows, hidden]`.
+    /// Normalised `x`, `[rows, hidden]`.
     pub(crate) normed: Vec<f32>,
     /// Queries, `[rows, heads, head_dim]`.
     pub(crate) queries: Vec<f32>,
@@ -27,10 +27,8 @@ pub struct Scratch {
     pub(crate) attention: Vec<f32>,
     /// Parts of the attention of few tokens, which are added up to `attention`.
     pub(crate) attention_parts: Vec<Part>,
-    /// Gate of the feed-forward network, `[rows, ffn]`.
-    pub(crate) gate: Vec<f32>,
-    /// Up projection, then its product with the gate's SiLU, `[rows, ffn]`.
-    pub(crate) up: Vec<f32>,
+    /// Hidden layer of the feed-forward network, `[rows, ffn]`.
+    pub(crate) hidden: Vec<f32>,
     /// Cosines, `[rows, rotary pairs]`.
     pub(crate) cos: Vec<f32>,
     /// Sines, `[rows, rotary pairs]`.
@@ -67,8 +65,7 @@ impl Scratch {
             &mut self.keys,
             &mut self.values,
             &mut self.attention,
-            &mut self.gate,
-            &mut self.up,
+            &mut self.hidden,
             &mut self.cos,
             &mut self.sin,
         ];
@@ -120,8 +117,7 @@ impl Scratch {
             &self.keys,
             &self.values,
             &self.attention,
-            &self.gate,
-            &self.up,
+            &self.hidden,
             &self.cos,
             &self.sin,
             &self.logits_by_row,
@@ -172,7 +168,7 @@ impl Scratch {
 }
 
 /// Widths of the buffers, in the order of their declaration.
-fn widths(hparams: &Hparams) -> [usize; 10] {
+fn widths(hparams: &Hparams) -> [usize; 9] {
     let query_width = hparams.heads * hparams.head_dim;
     let kv_width = hparams.kv_heads * hparams.head_dim;
     let pairs = hparams.rope.dims / 2;
@@ -183,7 +179,6 @@ fn widths(hparams: &Hparams) -> [usize; 10] {
         kv_width,
         kv_width,
         query_width,
-        hparams.ffn,
         hparams.ffn,
         pairs,
         pairs,
