@@ -15,6 +15,8 @@ use crate::attention_loops::{Q8_0, attention_loops};
 
 type Vector = __m256;
 const LANES: usize = 8;
+/// Vectors of an output that stay in registers, for each of three queries.
+const WIDE: usize = 4;
 
 impl Load for f32 {
     #[target_feature(enable = "avx2,fma,f16c")]

@@ -9,6 +9,8 @@ use crate::attention_loops::{Q8_0, attention_loops};
 
 type Vector = __m512;
 const LANES: usize = 16;
+/// Vectors of an output that stay in registers, for each of three queries.
+const WIDE: usize = 8;
 
 impl Load for f32 {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]

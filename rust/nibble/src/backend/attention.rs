@@ -105,9 +105,18 @@ impl Part {
     /// The keys that it reads first.
     pub(super) fn first_keys<'a>(&self, heads: Heads, cache: &'a KvCache) -> KvRows<'a> {
         let kv_head = self.item % heads.kv_heads;
-        let mut rows = cache.rows(heads.layer, kv_head, self.positions.clone());
-        rows.next().map_or(KvRows::EMPTY, |(keys, _)| keys)
+        first_keys(heads, (cache, kv_head), self.positions.clone())
     }
+}
+
+/// The first block of keys at `positions`.
+fn first_keys(
+    heads: Heads,
+    (cache, kv_head): (&KvCache, usize),
+    positions: Range<usize>,
+) -> KvRows<'_> {
+    let mut rows = cache.rows(heads.layer, kv_head, positions);
+    rows.next().map_or(KvRows::EMPTY, |(keys, _)| keys)
 }
 
 /// Adds the parts of one item up, in their order.
@@ -121,12 +130,12 @@ pub(super) fn join(kernels: &Kernels, parts: &[Part], head_dim: usize, out: &mut
 }
 
 /// Attention of whole rows, for some of the KV heads: what [`join`] makes of their parts, bit for bit. `queries` and `out` are
-/// `[rows, KV heads, group, head_dim]`.
+/// `[rows, KV heads, group, head_dim]`. After a head, this thread will probably read the one `step` after it.
 pub(super) fn attend_rows(
     kernels: &Kernels,
     heads: Heads,
     caches: &[&KvCache],
-    (rows, kv_heads): (&[Row], Range<usize>),
+    (rows, kv_heads, step): (&[Row], Range<usize>, usize),
     queries: &[f32],
     out: &mut [f32],
 ) -> Result<(), KernelError> {
@@ -152,25 +161,30 @@ pub(super) fn attend_rows(
             let mut attending: Vec<_> = attending.collect();
             let sequence = rows.first().map(|(row, _)| row.sequence);
             if let Some(&cache) = sequence.and_then(|sequence| caches.get(sequence)) {
-                attend_head(kernels, heads, (cache, kv_head), &mut attending)?;
+                let next_head = Some(kv_head + step).filter(|&next| next < heads.kv_heads);
+                let next = next_head.map_or(KvRows::EMPTY, |next| {
+                    first_keys(heads, (cache, next), 0..BLOCK)
+                });
+                attend_head(kernels, heads, (cache, kv_head, next), &mut attending)?;
             }
         }
     }
     Ok(())
 }
 
-/// Block by block, so that keys and values stay in the first-level cache from row to row.
+/// Block by block, so that keys and values stay in the first-level cache from row to row. With the cache come the head, and
+/// the keys that are read after it.
 fn attend_head(
     kernels: &Kernels,
     heads: Heads,
-    (cache, kv_head): (&KvCache, usize),
+    (cache, kv_head, next): (&KvCache, usize, KvRows<'_>),
     rows: &mut [AttendingRow<'_>],
 ) -> Result<(), KernelError> {
     let longest = rows.iter().map(|row| row.len).max().unwrap_or(0);
     let blocks = cache.rows(heads.layer, kv_head, 0..longest);
     let mut blocks = (0..).step_by(BLOCK).zip(blocks).peekable();
     while let Some((start, (keys, values))) = blocks.next() {
-        let mut next_keys = blocks.peek().map_or(KvRows::EMPTY, |(_, (keys, _))| *keys);
+        let mut next_keys = blocks.peek().map_or(next, |(_, (keys, _))| *keys);
         for row in &mut *rows {
             row.attend(kernels, heads, start, (keys, values, next_keys))?;
             // Once is enough.

@@ -284,7 +284,7 @@ impl Pass<'_> {
             return self.for_each_chunk(out, width, |item, out| {
                 let rows = self.rows.chunks(rows_per_item).nth(item);
                 let queries = queries.chunks(width).nth(item);
-                let rows = (rows.unwrap_or_default(), 0..kv_heads);
+                let rows = (rows.unwrap_or_default(), 0..kv_heads, 1);
                 attend_rows(
                     kernels,
                     heads,
@@ -301,7 +301,8 @@ impl Pass<'_> {
             // Head after head, so that the keys and values of one stay in the cache from row to row.
             return self.for_each_chunk_of_columns(out, group_width, kv_heads, |item, out| {
                 let (row, kv_head) = (row_of(item), item % kv_heads);
-                let rows = (row.map(from_ref).unwrap_or_default(), kv_head..kv_head + 1);
+                let rows = row.map(from_ref).unwrap_or_default();
+                let rows = (rows, kv_head..kv_head + 1, threads);
                 let queries = queries_of(item).unwrap_or_default();
                 attend_rows(kernels, heads, &caches, rows, queries, out)
             });
