@@ -34,8 +34,11 @@ pub(crate) const GROUP_LEN: usize = 128;
 pub(crate) struct Q8Group {
     /// A code for each value; between -127 and 127.
     pub(crate) codes: [i8; GROUP_LEN],
-    /// The sum of the codes of each 16 values, in the order of `sums`; also of residuals.
-    pub(crate) code_sums: [i32; GROUP_LEN / SUM_LEN],
+    /// What products begin with where the codes of weights are too large by [`OFFSET`]: minus that times the sum of the
+    /// codes of each 32 values; also of residuals.
+    pub(crate) offsets: [i32; SCALES],
+    /// The same of each 16 values, in the order of `sums`.
+    pub(crate) half_offsets: [i16; GROUP_LEN / SUM_LEN],
     /// The binary logarithms of `scales[b] / scale`: whole numbers, not positive.
     pub(crate) exponents: [f32; SCALES],
     /// The sum of both halves of each block, from `sums`.
@@ -51,13 +54,17 @@ pub(crate) struct Q8Group {
     pub(crate) scale: f32,
 }
 
+/// The least that codes of weights are too large by; other formats have a multiple of it.
+pub(crate) const OFFSET: i32 = 8;
+
 /// Steps of a scaled sum in one of the group's scale: with more, the largest would not fit 16 bits.
 pub(crate) const SUM_STEPS: i32 = 8;
 
 impl Q8Group {
     pub(crate) const ZERO: Q8Group = Q8Group {
         codes: [0; GROUP_LEN],
-        code_sums: [0; GROUP_LEN / SUM_LEN],
+        offsets: [0; SCALES],
+        half_offsets: [0; GROUP_LEN / SUM_LEN],
         exponents: [0.0; SCALES],
         block_sums: [0.0; SCALES],
         sums: [0.0; GROUP_LEN / SUM_LEN],
@@ -72,15 +79,25 @@ impl Q8Group {
         self.exponents = scales.halvings.map(|halvings| -(halvings as f32));
     }
 
+    /// Keeps the sums of the codes of each 16 values, in the order of `sums`.
+    #[inline]
+    pub(crate) fn set_code_sums(&mut self, sums: [i32; GROUP_LEN / SUM_LEN]) {
+        // At most 8 * 16 * 127.
+        self.half_offsets = sums.map(|sum| (-OFFSET * sum) as i16);
+        let (first, second) = sums.split_at(SCALES);
+        for (offset, (first, second)) in self.offsets.iter_mut().zip(first.iter().zip(second)) {
+            *offset = -OFFSET * (first + second);
+        }
+    }
+
     fn add_sums_of_blocks(&mut self) {
         let (first, second) = self.sums.split_at(SCALES);
         for (sum, (first, second)) in self.block_sums.iter_mut().zip(first.iter().zip(second)) {
             *sum = first + second;
         }
-        let (first, second) = self.code_sums.split_at(SCALES);
         for (b, sum) in self.scaled_sums.iter_mut().enumerate() {
             let halvings = -self.exponents[b] as i32;
-            let steps = SUM_STEPS * (first[b] + second[b]);
+            let steps = -SUM_STEPS / OFFSET * self.offsets[b];
             *sum = ((steps + (1 << halvings >> 1)) >> halvings) as i16;
         }
     }

@@ -1022,12 +1022,15 @@ fn store_codes(blocks: [[int32x4_t; 8]; 4], group: &mut Q8Group) -> [float32x4_t
         // SAFETY: the 128 codes are eight vectors.
         unsafe { vst1q_s8(group.codes.as_mut_ptr().add(16 * i), vector) };
     }
-    from_fn(|half| {
+    let mut code_sums = [0; 8];
+    let sums = from_fn(|half| {
         let sums = vpaddlq_s16(pairs[half]);
         // SAFETY: two times four sums.
-        unsafe { vst1q_s32(group.code_sums.as_mut_ptr().add(4 * half), sums) };
+        unsafe { vst1q_s32(code_sums.as_mut_ptr().add(4 * half), sums) };
         vcvtq_f32_s32(sums)
-    })
+    });
+    group.set_code_sums(code_sums);
+    sums
 }
 
 #[target_feature(enable = "neon")]

@@ -262,12 +262,14 @@ fn group_of(scales: &GroupScales, codes: &[f32; GROUP_LEN]) -> Q8Group {
     for (i, code) in codes.iter().enumerate() {
         group.codes[interleaved(i)] = *code as i8;
     }
+    let mut sums = [0; GROUP_LEN / SUM_LEN];
     for (i, codes) in codes.chunks(SUM_LEN).enumerate() {
         let (b, half) = (i / 2, i % 2);
         let sum: i32 = codes.iter().map(|code| *code as i32).sum();
-        group.code_sums[half * SCALES + b] = sum;
+        sums[half * SCALES + b] = sum;
         group.sums[half * SCALES + b] = group.scales[b] * sum as f32;
     }
+    group.set_code_sums(sums);
     group
 }
 

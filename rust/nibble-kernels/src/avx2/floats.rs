@@ -277,8 +277,10 @@ fn store_codes(blocks: &[[__m256i; 4]; SCALES], group: &mut Q8Group) -> __m256 {
         unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), *vector) };
     }
     let sums = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    let mut code_sums = [0; 8];
     // SAFETY: eight sums.
-    unsafe { _mm256_storeu_si256(group.code_sums.as_mut_ptr().cast(), sums) };
+    unsafe { _mm256_storeu_si256(code_sums.as_mut_ptr().cast(), sums) };
+    group.set_code_sums(code_sums);
     _mm256_cvtepi32_ps(sums)
 }
 

@@ -11,7 +11,7 @@ use std::array::from_fn;
 use std::slice::ChunksExact;
 
 use crate::activations::{
-    Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, SCALES, SUM_STEPS, interleaved,
+    OFFSET, Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN, SCALES, SUM_STEPS, interleaved,
 };
 use crate::avx2::strips::{CACHE_LINE, bytes, packed_scale_and_minimum, prefetch};
 use crate::format::Format;
@@ -427,12 +427,12 @@ fn offset<B: Blocks>(x: &Q8Group, block: usize, half: usize) -> __m512i {
     if B::OFFSET == 0 {
         return _mm512_setzero_si512();
     }
-    let sums = [x.code_sums[block], x.code_sums[SCALES + block]].map(|sum| _mm512_set1_epi32(sum));
-    let sum = match B::HALVES {
-        true => sums[half],
-        false => _mm512_add_epi32(sums[0], sums[1]),
-    };
-    _mm512_mullo_epi32(sum, _mm512_set1_epi32(-B::OFFSET))
+    if B::HALVES {
+        let offset = i32::from(x.half_offsets[half * SCALES + block]);
+        return _mm512_set1_epi32(B::OFFSET / OFFSET * offset);
+    }
+    let offset = _mm512_set1_epi32(x.offsets[block]);
+    _mm512_mullo_epi32(offset, _mm512_set1_epi32(B::OFFSET / OFFSET))
 }
 
 /// Sixteen half-precision numbers.
