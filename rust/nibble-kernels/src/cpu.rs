@@ -471,8 +471,16 @@ impl<'a> Inputs<'a> {
         let Some(weights) = weight.rows_bytes(rows.start, rows.len()) else {
             return;
         };
-        let mut products = vec![0.0; rows.len() * tokens.len()];
-        let tile = TileMut::of_rows(&mut products, rows.len());
+        // A token's products have room on the stack, mostly: at decode, a small model would wait for allocations.
+        let (mut few, mut many) = ([0.0; 1024], Vec::new());
+        let len = rows.len() * tokens.len();
+        let products = if let Some(few) = few.get_mut(..len) {
+            few
+        } else {
+            many.resize(len, 0.0);
+            many.as_mut_slice()
+        };
+        let tile = TileMut::of_rows(products, rows.len());
         self.multiply(kernels, weight, weights, tokens, tile);
         for (token, products) in products.chunks_exact(rows.len()).enumerate() {
             each(token, products);
