@@ -205,12 +205,31 @@ macro_rules! attention_loops {
                 }
                 for (n, sums) in sums.iter().enumerate() {
                     let mut dots = sum_lanes_of_four(sums);
-                    for (key, dot) in keys.chunks_exact(row).zip(&mut dots) {
-                        for i in whole..dim {
-                            *dot += queries[n * dim + i] * S::number(key, i);
-                        }
+                    if whole < dim {
+                        let query = &queries[n * dim..][..dim];
+                        add_last_numbers::<S>(query, keys, whole, &mut dots);
                     }
-                    out[n * positions + first..][..count].copy_from_slice(&dots[..count]);
+                    let out = &mut out[n * positions + first..][..count];
+                    // A copy of any length is a call, in the middle of vectors.
+                    match <&mut [f32; KEYS]>::try_from(&mut *out) {
+                        Ok(out) => *out = dots,
+                        Err(_) => out.copy_from_slice(&dots[..count]),
+                    }
+                }
+            }
+        }
+
+        /// Adds the products of the numbers from `first` on, which fill no vector, to those of the others.
+        #[inline(never)]
+        fn add_last_numbers<S: Load>(
+            query: &[f32],
+            keys: &[S::Unit],
+            first: usize,
+            dots: &mut [f32; KEYS],
+        ) {
+            for (key, dot) in keys.chunks_exact(S::row_len(query.len())).zip(dots) {
+                for (i, query) in query.iter().enumerate().skip(first) {
+                    *dot += query * S::number(key, i);
                 }
             }
         }
