@@ -28,7 +28,7 @@ pub(super) fn matmul<const PLANES: usize, const VNNI: bool>(format: Format) -> O
 }
 
 /// How far ahead weights are prefetched, where they are, in bytes: a whole page, so that its address is translated by then.
-pub(crate) const PREFETCH_AHEAD: usize = 4096;
+const PREFETCH_AHEAD: usize = 4096;
 /// Bytes that memory is read in.
 pub(crate) const CACHE_LINE: usize = 64;
 

@@ -267,8 +267,117 @@ impl<'a> AttendingRow<'a> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
 mod tests {
+    use nibble_kernels::KvFormat;
+
     use super::*;
+    use crate::hparams::{Architecture, Hparams};
+    use crate::rope::{Pairing, RopeParameters, RopeScaling, RopeSet};
+
+    const LAYERS: usize = 2;
+    const KV_HEADS: usize = 2;
+    const GROUP: usize = 3;
+    const HEAD_DIM: usize = 32;
+
+    fn hparams() -> Hparams {
+        Hparams {
+            architecture: Architecture::Llama,
+            layers: LAYERS,
+            hidden: KV_HEADS * GROUP * HEAD_DIM,
+            ffn: 64,
+            heads: KV_HEADS * GROUP,
+            kv_heads: KV_HEADS,
+            head_dim: HEAD_DIM,
+            vocabulary: 10,
+            context_length: 1000,
+            rms_epsilon: 1e-5,
+            rope: RopeParameters {
+                dims: HEAD_DIM,
+                theta: 10_000.0,
+                pairing: Pairing::HalfSplit,
+                scaling: RopeScaling::None,
+            },
+        }
+    }
+
+    fn numbers(count: usize, seed: usize) -> Vec<f32> {
+        let number = |i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 500.0 - 1.0;
+        (0..count).map(number).collect()
+    }
+
+    fn cache(format: KvFormat, positions: usize, seed: usize) -> KvCache {
+        let mut cache = KvCache::new(&hparams(), format, positions).unwrap();
+        cache.reset(RopeSet::Short);
+        cache.reserve(positions).unwrap();
+        let width = KV_HEADS * HEAD_DIM;
+        for position in 0..positions {
+            let numbers = numbers(2 * width, seed + position);
+            let (keys, values) = numbers.split_at(width);
+            cache.write(LAYERS - 1, position, keys, values).unwrap();
+        }
+        cache
+    }
+
+    #[test]
+    fn rows_together_are_what_their_parts_are() {
+        let heads = Heads {
+            layer: LAYERS - 1,
+            kv_heads: KV_HEADS,
+            head_dim: HEAD_DIM,
+            scale: 0.7,
+        };
+        let group_width = GROUP * HEAD_DIM;
+        let row = |(sequence, position)| Row { sequence, position };
+        // Parts of one, two and three blocks; rows at both ends of a block; a change of sequence and back.
+        let rows = [
+            (0, 0),
+            (0, 63),
+            (0, 64),
+            (1, 5),
+            (0, 511),
+            (0, 520),
+            (0, 1100),
+        ]
+        .map(row);
+        for kernels in Kernels::supported() {
+            for format in [KvFormat::F32, KvFormat::F16, KvFormat::Q8_0] {
+                let caches = [cache(format, 1101, 1), cache(format, 6, 2)];
+                let caches = [&caches[0], &caches[1]];
+                let queries = numbers(rows.len() * KV_HEADS * group_width, 3);
+                let mut together = vec![f32::NAN; queries.len()];
+                let whole = (&rows[..], 0..KV_HEADS, 1);
+                attend_rows(&kernels, heads, &caches, whole, &queries, &mut together).unwrap();
+
+                let mut parts = Vec::new();
+                let lens = rows.iter().map(|row| row.position + 1);
+                plan(&mut parts, lens, heads, group_width);
+                for part in &mut parts {
+                    let cache = caches[rows[part.item() / KV_HEADS].sequence];
+                    let queries = &queries[part.item() * group_width..][..group_width];
+                    let next = (cache, KvRows::EMPTY);
+                    part.attend(&kernels, heads, next, queries).unwrap();
+                }
+                for items in parts.chunk_by(|a, b| a.item() == b.item()) {
+                    let (item, mut joined) = (items[0].item(), vec![f32::NAN; group_width]);
+                    join(&kernels, items, HEAD_DIM, &mut joined);
+                    assert_eq!(together[item * group_width..][..group_width], joined);
+
+                    // One row and head, as where there are few.
+                    let (row, kv_head) = (item / KV_HEADS, item % KV_HEADS);
+                    let queries = &queries[item * group_width..][..group_width];
+                    let one = (&rows[row..=row], kv_head..kv_head + 1, 2);
+                    let mut alone = vec![f32::NAN; group_width];
+                    attend_rows(&kernels, heads, &caches, one, queries, &mut alone).unwrap();
+                    assert_eq!(alone, joined);
+                }
+            }
+        }
+    }
 
     #[test]
     fn parts_cover_all_positions_in_whole_blocks() {
