@@ -102,12 +102,10 @@ fn multiply<B: Blocks, const PLANES: usize, const AHEAD: usize>(
     let mut strips = strips_of_product(B::FORMAT, PLANES, weights, x, &out);
     let mut row = 0;
     if out.tokens() >= TOKENS_OF_PAIRS {
-        if sums_groups(PLANES) && strips.len() >= 4 {
+        if sums_groups(PLANES) {
             row = multiply_pairs::<B, PLANES, 2>(&mut strips, x, row, &mut out);
         }
-        if strips.len() >= 2 {
-            row = multiply_pairs::<B, PLANES, 1>(&mut strips, x, row, &mut out);
-        }
+        row = multiply_pairs::<B, PLANES, 1>(&mut strips, x, row, &mut out);
     }
     for strip in strips {
         let mut token = 0;
@@ -197,6 +195,9 @@ fn multiply_pairs<B: Blocks, const PLANES: usize, const PAIRS: usize>(
     mut row: usize,
     out: &mut TileMut<'_>,
 ) -> usize {
+    if strips.len() < 2 * PAIRS {
+        return row;
+    }
     let in_block = B::FORMAT.block_len() / SCALE_LEN;
     let block_bytes = STRIP_ROWS * B::FORMAT.block_bytes();
     let panel_bytes = block_bytes / in_block * SCALES;

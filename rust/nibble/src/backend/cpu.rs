@@ -127,12 +127,9 @@ impl CpuBackend {
         let wanted = batch::head_requests(batch);
         let last = self.weights.layers.len().saturating_sub(1);
         for (index, layer) in self.weights.layers.iter().enumerate() {
-            if index == last && wanted.len() < pass.rows.len() {
-                // Nobody reads what the last layer makes of the others, but for their keys and values.
-                pass.keys_and_values(index, layer, batch, scratch)?;
-                pass.keep(&wanted, scratch)?;
-            }
-            pass.attention(index, layer, batch, scratch)?;
+            // Nobody reads what the last layer makes of other rows, but for their keys and values.
+            let wanted = (index == last).then_some(wanted.as_slice());
+            pass.attention(index, layer, batch, wanted, scratch)?;
             pass.feed_forward(layer, scratch)?;
             observe(index + 1, &scratch.x);
         }
@@ -154,12 +151,14 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// `x += output(attention(rope(query(norm(x))), rope(key(norm(x))), value(norm(x))))`
+    /// `x += output(attention(rope(query(norm(x))), rope(key(norm(x))), value(norm(x))))`. Once keys and values are in the
+    /// caches, the pass goes on with the `wanted` rows only, if some are named.
     fn attention(
-        &self,
+        &mut self,
         index: usize,
         layer: &Layer,
         batch: &mut [SequenceInput<'_>],
+        wanted: Option<&[(usize, HeadRows<'_>)]>,
         scratch: &mut Scratch,
     ) -> Result<()> {
         let hparams = &self.model.hparams;
@@ -180,50 +179,6 @@ impl Pass<'_> {
             &scratch.cos,
             &scratch.sin,
         )?;
-        self.write_keys_and_values(index, batch, scratch)?;
-
-        self.attend(
-            index,
-            batch,
-            &scratch.queries,
-            &mut scratch.attention_parts,
-            &mut scratch.attention,
-        )?;
-        self.linear_add(
-            &scratch.attention,
-            &mut scratch.quantized,
-            &layer.attention_output,
-            &mut scratch.x,
-        )
-    }
-
-    /// What later tokens see of a layer: keys and values of all rows join the caches.
-    fn keys_and_values(
-        &self,
-        index: usize,
-        layer: &Layer,
-        batch: &mut [SequenceInput<'_>],
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        self.norm(&layer.attention_norm, &scratch.x, &mut scratch.normed)?;
-        self.linear(
-            &scratch.normed,
-            &mut scratch.quantized,
-            [
-                (&layer.key, &mut scratch.keys),
-                (&layer.value, &mut scratch.values),
-            ],
-        )?;
-        self.write_keys_and_values(index, batch, scratch)
-    }
-
-    fn write_keys_and_values(
-        &self,
-        index: usize,
-        batch: &mut [SequenceInput<'_>],
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        let hparams = &self.model.hparams;
         self.rotate(
             hparams.kv_heads,
             &mut scratch.keys,
@@ -241,7 +196,23 @@ impl Pass<'_> {
                 sequence.cache.write(index, row.position, keys, values)?;
             }
         }
-        Ok(())
+        if let Some(wanted) = wanted {
+            self.keep(wanted, scratch)?;
+        }
+
+        self.attend(
+            index,
+            batch,
+            &scratch.queries,
+            &mut scratch.attention_parts,
+            &mut scratch.attention,
+        )?;
+        self.linear_add(
+            &scratch.attention,
+            &mut scratch.quantized,
+            &layer.attention_output,
+            &mut scratch.x,
+        )
     }
 
     /// Goes on with the rows of `requests` only.

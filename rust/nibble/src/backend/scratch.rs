@@ -75,17 +75,16 @@ impl Scratch {
         Ok(())
     }
 
-    /// Goes on with some of the rows, in ascending order: their residual stream and angles.
+    /// Goes on with some of the rows, in ascending order: their residual stream and queries.
     pub(crate) fn keep(
         &mut self,
         hparams: &Hparams,
         rows: impl ExactSizeIterator<Item = usize> + Clone,
     ) -> Result<()> {
-        let pairs = hparams.rope.dims / 2;
+        let query_width = hparams.heads * hparams.head_dim;
         for (buffer, width) in [
             (&mut self.x, hparams.hidden),
-            (&mut self.cos, pairs),
-            (&mut self.sin, pairs),
+            (&mut self.queries, query_width),
         ] {
             for (index, row) in rows.clone().enumerate() {
                 buffer.copy_within(row * width..(row + 1) * width, index * width);
