@@ -119,10 +119,25 @@ macro_rules! attention_table {
 }
 pub(crate) use attention_table;
 
+/// Adds the products of the numbers from `first` on, which fill no vector, to those of the others.
+#[inline(never)]
+pub(crate) fn add_last_numbers<S: Stored>(
+    query: &[f32],
+    keys: &[S::Unit],
+    first: usize,
+    dots: &mut [f32],
+) {
+    for (key, dot) in keys.chunks_exact(S::row_len(query.len())).zip(dots) {
+        for (i, query) in query.iter().enumerate().skip(first) {
+            *dot += query * S::number(key, i);
+        }
+    }
+}
+
 /// Defines `scores` and `mix`, as [`Attention`] has them, for the instruction set of a module, which has
 ///
-/// - `Vector`, a number of `LANES` numbers, of which `WIDE` fit the registers with three queries, and `zero`, `splat`, `multiply_add(a, b, sum)`,
-///   `sum_lanes_of_four`, `load` and `store` for it;
+/// - `Vector`, a number of `LANES` numbers, of which `WIDE` fit the registers with three queries, and `zero`, `splat`,
+///   `multiply_add(a, b, sum)`, `sum_lanes_of_four`, `load` and `store` for it;
 /// - `prefetch` of a line of the cache;
 /// - implementations of the trait `Load`, which this defines.
 ///
@@ -207,7 +222,7 @@ macro_rules! attention_loops {
                     let mut dots = sum_lanes_of_four(sums);
                     if whole < dim {
                         let query = &queries[n * dim..][..dim];
-                        add_last_numbers::<S>(query, keys, whole, &mut dots);
+                        $crate::attention_loops::add_last_numbers::<S>(query, keys, whole, &mut dots);
                     }
                     let out = &mut out[n * positions + first..][..count];
                     // A copy of any length is a call, in the middle of vectors.
@@ -215,21 +230,6 @@ macro_rules! attention_loops {
                         Ok(out) => *out = dots,
                         Err(_) => out.copy_from_slice(&dots[..count]),
                     }
-                }
-            }
-        }
-
-        /// Adds the products of the numbers from `first` on, which fill no vector, to those of the others.
-        #[inline(never)]
-        fn add_last_numbers<S: Load>(
-            query: &[f32],
-            keys: &[S::Unit],
-            first: usize,
-            dots: &mut [f32; KEYS],
-        ) {
-            for (key, dot) in keys.chunks_exact(S::row_len(query.len())).zip(dots) {
-                for (i, query) in query.iter().enumerate().skip(first) {
-                    *dot += query * S::number(key, i);
                 }
             }
         }
