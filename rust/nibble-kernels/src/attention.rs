@@ -153,16 +153,16 @@ pub fn attend<'a>(
     blocks: impl Iterator<Item = (KvRows<'a>, KvRows<'a>)>,
     out: &mut [f32],
 ) -> Result<(), KernelError> {
+    check_heads(queries, head_dim)?;
+    KernelError::check("attention output", queries.len(), out.len())?;
+    out.fill(0.0);
     let mut softmax = PartialSoftmax::default();
-    attend_part(
-        kernels,
-        queries,
-        head_dim,
-        scale,
-        (blocks, KvRows::EMPTY),
-        out,
-        &mut softmax,
-    )?;
+    let mut blocks = blocks.peekable();
+    while let Some((keys, values)) = blocks.next() {
+        let next_keys = blocks.peek().map_or(KvRows::EMPTY, |(keys, _)| *keys);
+        let rows = (keys, values, next_keys);
+        softmax.attend(kernels, queries, (head_dim, scale), rows, out)?;
+    }
     softmax.finish(kernels, head_dim, out);
     Ok(())
 }
@@ -278,34 +278,6 @@ impl PartialSoftmax {
             }
         }
     }
-}
-
-/// [`attend`] over some of the positions, without the division at the end: in `out` and `softmax`, whatever they held, is
-/// what is needed to join that with the rest. Beside the positions come the keys that this thread will probably read next,
-/// which are brought into its cache.
-///
-/// # Errors
-/// As [`attend`].
-pub fn attend_part<'a>(
-    kernels: &Kernels,
-    queries: &[f32],
-    head_dim: usize,
-    scale: f32,
-    (blocks, next): (impl Iterator<Item = (KvRows<'a>, KvRows<'a>)>, KvRows<'a>),
-    out: &mut [f32],
-    softmax: &mut PartialSoftmax,
-) -> Result<(), KernelError> {
-    check_heads(queries, head_dim)?;
-    KernelError::check("attention output", queries.len(), out.len())?;
-    out.fill(0.0);
-    *softmax = PartialSoftmax::default();
-    let mut blocks = blocks.peekable();
-    while let Some((keys, values)) = blocks.next() {
-        let next_keys = blocks.peek().map_or(next, |(keys, _)| *keys);
-        let rows = (keys, values, next_keys);
-        softmax.attend(kernels, queries, (head_dim, scale), rows, out)?;
-    }
-    Ok(())
 }
 
 /// The number of query heads.

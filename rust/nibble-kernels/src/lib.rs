@@ -29,9 +29,7 @@ mod scalar;
 mod tile;
 
 pub use activations::{Activations, QuantizedActivations};
-pub use attention::{
-    KvFormat, KvRows, MAX_GROUP, MAX_HEAD_DIM, PartialSoftmax, attend, attend_part,
-};
+pub use attention::{KvFormat, KvRows, MAX_GROUP, MAX_HEAD_DIM, PartialSoftmax, attend};
 pub use cpu::{Cpu, Product};
 pub use dequantize::dequantize;
 pub use error::KernelError;

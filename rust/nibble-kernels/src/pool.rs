@@ -140,44 +140,15 @@ impl ThreadPool {
         cancel: &AtomicBool,
         f: impl Fn(usize, &mut [T]) + Sync,
     ) -> Result<(), Cancelled> {
-        self.for_each_chunk_of_columns(out, chunk_len, 1, cancel, f)
-    }
-
-    /// [`ThreadPool::for_each_chunk`] where the chunks lie in rows of `columns` (0 counts as 1): those of a column are
-    /// handed out one after the other, and the columns so, too. For chunks whose columns share what they read.
-    ///
-    /// # Errors
-    ///
-    /// As [`ThreadPool::for_each_chunk`].
-    ///
-    /// # Panics
-    ///
-    /// As [`ThreadPool::for_each_chunk`].
-    pub fn for_each_chunk_of_columns<T: Send>(
-        &self,
-        out: &mut [T],
-        chunk_len: usize,
-        columns: usize,
-        cancel: &AtomicBool,
-        f: impl Fn(usize, &mut [T]) + Sync,
-    ) -> Result<(), Cancelled> {
-        let (chunk_len, columns) = (chunk_len.max(1), columns.max(1));
+        let chunk_len = chunk_len.max(1);
         let len = out.len();
-        let chunks = len.div_ceil(chunk_len);
-        let rows = chunks.div_ceil(columns);
         let base = SharedBase(out.as_mut_ptr());
-        // Of the last row, some chunks may not be there.
-        self.run(rows * columns, cancel, |item| {
-            let chunk = item % rows * columns + item / rows;
-            if chunk >= chunks {
-                return;
-            }
+        self.run(len.div_ceil(chunk_len), cancel, |chunk| {
             let start = chunk * chunk_len;
             let chunk_len = chunk_len.min(len - start);
             // SAFETY: `chunk < len.div_ceil(chunk_len)`, so `start < len` and the chunk lies inside `out`, which is
-            // borrowed mutably until `run` returns. `run` hands out each item once, and items below `rows * columns`
-            // have different rows or columns, so no two chunks overlap, and `T: Send` lets another thread have the
-            // reference.
+            // borrowed mutably until `run` returns. `run` hands out each item once, so no two chunks overlap, and
+            // `T: Send` lets another thread have the reference.
             let part = unsafe { std::slice::from_raw_parts_mut(base.get().add(start), chunk_len) };
             f(chunk, part);
         })

@@ -12,7 +12,7 @@ use common::Random;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use nibble_kernels::{
-    Format, Kernels, KvFormat, KvRows, PartialSoftmax, attend, attend_part, dequantize, quantize,
+    Format, Kernels, KvFormat, KvRows, PartialSoftmax, attend, dequantize, quantize,
 };
 use proptest::prelude::*;
 
@@ -120,10 +120,10 @@ proptest! {
             let mut joined = vec![0.0; group * dim];
             let mut softmax = PartialSoftmax::default();
             for run in runs {
-                let (mut part, mut of_part) = (vec![f32::NAN; group * dim], softmax.clone());
+                let (mut part, mut of_part) = (vec![0.0; group * dim], PartialSoftmax::default());
                 // Whatever is told to come next.
-                let (run, next) = (std::iter::once(run), run.1);
-                attend_part(&kernels, &queries, dim, scale, (run, next), &mut part, &mut of_part).unwrap();
+                let rows = (run.0, run.1, run.1);
+                of_part.attend(&kernels, &queries, (dim, scale), rows, &mut part).unwrap();
                 softmax.join(&kernels, dim, &mut joined, &of_part, &part);
             }
             softmax.finish(&kernels, dim, &mut joined);

@@ -122,37 +122,6 @@ fn chunks_cover_the_slice_once() {
 }
 
 #[test]
-fn columns_of_chunks_are_handed_out_one_after_the_other() {
-    let handed_out = |threads, len, chunk_len, columns| {
-        let mut out = vec![0; len];
-        let order = Mutex::new(Vec::new());
-        ThreadPool::new(threads)
-            .for_each_chunk_of_columns(&mut out, chunk_len, columns, &GO, |chunk, out| {
-                assert!(out.len() <= chunk_len);
-                order.lock().unwrap().push(chunk);
-                out.iter_mut().for_each(|count| *count += 1);
-            })
-            .unwrap();
-        assert_eq!(
-            out,
-            vec![1; len],
-            "{len} in chunks of {chunk_len}, {columns} columns"
-        );
-        order.into_inner().unwrap()
-    };
-    assert_eq!(handed_out(1, 12, 2, 3), [0, 3, 1, 4, 2, 5]);
-    // The last row is shorter, and so is its last chunk.
-    assert_eq!(handed_out(1, 9, 2, 3), [0, 3, 1, 4, 2]);
-    for columns in [0, 1, 2, 7, 1000] {
-        for len in [0, 1, 100, 1001] {
-            let mut order = handed_out(3, len, 7, columns);
-            order.sort_unstable();
-            assert!(order.into_iter().eq(0..len.div_ceil(7)));
-        }
-    }
-}
-
-#[test]
 fn results_of_other_threads_are_visible() {
     let pool = ThreadPool::new(4);
     let mut values = vec![1_u64; 257];

@@ -198,20 +198,29 @@ impl KvCache {
         kv_head: usize,
         positions: Range<usize>,
     ) -> impl Iterator<Item = (KvRows<'_>, KvRows<'_>)> {
+        let end = positions.end;
+        positions
+            .step_by(BLOCK)
+            .map(move |start| self.block(layer, kv_head, start..end.min(start + BLOCK)))
+    }
+
+    /// Keys and values of one KV head at `positions` of `layer`, which are the first of a block.
+    pub(crate) fn block(
+        &self,
+        layer: usize,
+        kv_head: usize,
+        positions: Range<usize>,
+    ) -> (KvRows<'_>, KvRows<'_>) {
         debug_assert!(positions.start.is_multiple_of(BLOCK));
         let first_row = (layer * self.kv_heads + kv_head) * BLOCK;
-        self.blocks
-            .iter()
-            .enumerate()
-            .take(positions.end.div_ceil(BLOCK))
-            .skip(positions.start / BLOCK)
-            .map(move |(index, block)| {
-                let rows = (positions.end - index * BLOCK).min(BLOCK);
-                (
-                    block.keys.rows(first_row, rows, self.row_bytes),
-                    block.values.rows(first_row, rows, self.row_bytes),
-                )
-            })
+        let Some(block) = self.blocks.get(positions.start / BLOCK) else {
+            return (KvRows::EMPTY, KvRows::EMPTY);
+        };
+        let (count, row_bytes) = (positions.len(), self.row_bytes);
+        (
+            block.keys.rows(first_row, count, row_bytes),
+            block.values.rows(first_row, count, row_bytes),
+        )
     }
 }
 

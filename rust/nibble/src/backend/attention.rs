@@ -1,11 +1,17 @@
 //! Causal attention of a batch, cut so that all threads have a share of it.
+//!
+//! Many tokens are cut into items of several rows, see [`attend_rows`]. Where there are few, the positions before them and
+//! the heads are cut, too, into [`Part`]s that are added up in the end.
 
 use std::ops::Range;
 
-use nibble_kernels::{KernelError, Kernels, KvRows, PartialSoftmax, attend_part};
+use nibble_kernels::{KernelError, Kernels, KvRows, PartialSoftmax};
 
 use crate::backend::batch::Row;
 use crate::kv_cache::{BLOCK, KvCache};
+
+/// Rows that share what they read of keys and values, at most.
+pub(super) const ROWS: usize = 8;
 
 /// Parts that the positions before a token are taken in, at most. Few and long, because the results of all of them are
 /// added up in the end.
@@ -18,21 +24,24 @@ pub(super) struct Heads {
     pub(super) layer: usize,
     /// Heads of keys and values.
     pub(super) kv_heads: usize,
+    /// Query heads that share a head of keys and values.
+    pub(super) group: usize,
     /// Width of a head.
     pub(super) head_dim: usize,
     /// What scores are multiplied with.
     pub(super) scale: f32,
 }
 
-/// Attention of a token over some of the positions before it, for the query heads that share a head of keys and values.
-#[derive(Debug, Default)]
-pub(crate) struct Part {
-    /// Row and KV head, counted as the output has them.
-    item: usize,
-    positions: Range<usize>,
-    /// `[group, head_dim]`
-    out: Vec<f32>,
-    softmax: PartialSoftmax,
+impl Heads {
+    /// Width of the queries that share a head of keys and values.
+    fn group_width(&self) -> usize {
+        self.group * self.head_dim
+    }
+
+    /// Width of all queries of a row.
+    pub(super) fn row_width(&self) -> usize {
+        self.kv_heads * self.group_width()
+    }
 }
 
 /// Positions in a part of the positions `0..len`. It depends on nothing else, so that a token's attention is the same whatever
@@ -49,26 +58,61 @@ fn parts_of(len: usize) -> impl Iterator<Item = Range<usize>> {
         .map(move |start| start..len.min(start + part))
 }
 
-/// Makes `parts` those of tokens that see `lens` positions each, all KV heads of a token after each other. The outputs of an
-/// item are `group_width` wide.
-pub(super) fn plan(
-    parts: &mut Vec<Part>,
-    lens: impl Iterator<Item = usize>,
-    heads: Heads,
-    group_width: usize,
-) {
-    let items = lens.flat_map(|len| (0..heads.kv_heads).map(move |_| len));
-    let planned = items
-        .enumerate()
-        .flat_map(|(item, len)| parts_of(len).map(move |positions| (item, positions)));
+/// Attention of some rows over some of the positions before them, for some of the heads of keys and values.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    /// Rows of the batch: at most [`ROWS`] of one sequence, whose positions are cut in the same places.
+    rows: Range<usize>,
+    kv_heads: Range<usize>,
+    positions: Range<usize>,
+    /// `[rows, KV heads, group, head_dim]`
+    out: Vec<f32>,
+    /// `[rows, KV heads]`
+    softmax: Vec<PartialSoftmax>,
+}
+
+/// Rows that may share parts, as ranges of `rows`.
+fn rows_of_parts(rows: &[Row]) -> impl Iterator<Item = Range<usize>> {
+    let cut = |row: &Row| (row.sequence, part_len(row.position + 1));
+    let mut end = 0;
+    rows.chunk_by(move |a, b| cut(a) == cut(b))
+        .flat_map(|rows| rows.chunks(ROWS))
+        .map(move |rows| {
+            let start = end;
+            end += rows.len();
+            start..end
+        })
+}
+
+/// Makes `parts` those of `rows`, and about as many as are `wanted` where there are enough positions and heads. Neighbours
+/// read keys and values that are neighbours in the cache.
+pub(super) fn plan(parts: &mut Vec<Part>, rows: &[Row], heads: Heads, wanted: usize) {
+    let spans = rows_of_parts(rows).flat_map(|range| {
+        let lens = rows.iter().map(|row| row.position + 1);
+        let longest = lens.skip(range.start).take(range.len()).max().unwrap_or(0);
+        parts_of(longest).map(move |positions| (range.clone(), positions))
+    });
+    let spans: Vec<_> = spans.collect();
+    let heads_of_part = heads.kv_heads * spans.len() / wanted.max(1);
+    let heads_of_part = heads_of_part.min(heads.kv_heads).max(1);
+    let planned = spans.into_iter().flat_map(|(rows, positions)| {
+        (0..heads.kv_heads)
+            .step_by(heads_of_part)
+            .map(move |first| {
+                let kv_heads = first..heads.kv_heads.min(first + heads_of_part);
+                (rows.clone(), kv_heads, positions.clone())
+            })
+    });
     let mut count = 0;
-    for (item, positions) in planned {
+    for (rows, kv_heads, positions) in planned {
         if parts.len() == count {
             parts.push(Part::default());
         }
         if let Some(part) = parts.get_mut(count) {
-            (part.item, part.positions) = (item, positions);
-            part.out.resize(group_width, 0.0);
+            let runs = rows.len() * kv_heads.len();
+            (part.rows, part.kv_heads, part.positions) = (rows, kv_heads, positions);
+            part.out.resize(runs * heads.group_width(), 0.0);
+            part.softmax.resize_with(runs, PartialSoftmax::default);
         }
         count += 1;
     }
@@ -76,75 +120,122 @@ pub(super) fn plan(
 }
 
 impl Part {
-    /// Computes it, with the cache of its row's sequence, the queries of its item, and the keys that come next.
+    /// Computes it. `rows` and `queries`, `[rows, heads, head_dim]`, are those of the batch; `next` are the keys that this
+    /// thread probably reads after it.
+    ///
+    /// All heads of a block come before the next block, because that is how they lie in memory: head after head reads it at
+    /// three quarters of the speed.
     pub(super) fn attend(
         &mut self,
         kernels: &Kernels,
         heads: Heads,
-        (cache, next): (&KvCache, KvRows<'_>),
-        queries: &[f32],
+        (caches, next): (&[&KvCache], KvRows<'_>),
+        (rows, queries): (&[Row], &[f32]),
     ) -> Result<(), KernelError> {
-        let kv_head = self.item % heads.kv_heads;
-        let rows = cache.rows(heads.layer, kv_head, self.positions.clone());
-        attend_part(
-            kernels,
-            queries,
-            heads.head_dim,
-            heads.scale,
-            (rows, next),
-            &mut self.out,
-            &mut self.softmax,
-        )
-    }
+        let rows = rows.get(self.rows.clone()).unwrap_or_default();
+        let Some(cache) = rows.first().and_then(|row| caches.get(row.sequence)) else {
+            return Ok(());
+        };
+        self.out.fill(0.0);
+        self.softmax.fill_with(PartialSoftmax::default);
+        let (group_width, row_width) = (heads.group_width(), heads.row_width());
+        let queries = queries.chunks_exact(row_width).skip(self.rows.start);
+        let queries: Vec<_> = queries.take(rows.len()).collect();
 
-    /// Row and KV head, counted as the output has them.
-    pub(super) fn item(&self) -> usize {
-        self.item
+        let tiles = self.positions.clone().step_by(BLOCK);
+        let tiles = tiles.flat_map(|start| self.kv_heads.clone().map(move |head| (start, head)));
+        let mut tiles = tiles.peekable();
+        while let Some((start, kv_head)) = tiles.next() {
+            let block = |start, kv_head| {
+                cache.block(
+                    heads.layer,
+                    kv_head,
+                    start..self.positions.end.min(start + BLOCK),
+                )
+            };
+            let (keys, values) = block(start, kv_head);
+            let mut next_keys = tiles
+                .peek()
+                .map_or(next, |&(start, kv_head)| block(start, kv_head).0);
+            let head_of_part = kv_head - self.kv_heads.start;
+            let runs = self
+                .out
+                .chunks_exact_mut(group_width)
+                .zip(&mut self.softmax)
+                .skip(head_of_part)
+                .step_by(self.kv_heads.len());
+            for ((row, queries), (out, softmax)) in rows.iter().zip(&queries).zip(runs) {
+                let seen = (row.position + 1).saturating_sub(start);
+                let queries = queries.chunks_exact(group_width).nth(kv_head);
+                let Some(queries) = queries.filter(|_| seen > 0) else {
+                    continue;
+                };
+                let tile = (
+                    keys.first(seen, heads.head_dim),
+                    values.first(seen, heads.head_dim),
+                    next_keys,
+                );
+                softmax.attend(kernels, queries, (heads.head_dim, heads.scale), tile, out)?;
+                // Once is enough.
+                next_keys = KvRows::EMPTY;
+            }
+        }
+        Ok(())
     }
 
     /// The keys that it reads first.
-    pub(super) fn first_keys<'a>(&self, heads: Heads, cache: &'a KvCache) -> KvRows<'a> {
-        let kv_head = self.item % heads.kv_heads;
-        first_keys(heads, (cache, kv_head), self.positions.clone())
+    pub(super) fn first_keys<'a>(
+        &self,
+        heads: Heads,
+        caches: &[&'a KvCache],
+        rows: &[Row],
+    ) -> KvRows<'a> {
+        let row = rows.get(self.rows.start);
+        let Some(cache) = row.and_then(|row| caches.get(row.sequence)) else {
+            return KvRows::EMPTY;
+        };
+        let positions = self.positions.start..self.positions.end.min(self.positions.start + BLOCK);
+        cache.block(heads.layer, self.kv_heads.start, positions).0
     }
 }
 
-/// The first block of keys at `positions`.
-fn first_keys(
-    heads: Heads,
-    (cache, kv_head): (&KvCache, usize),
-    positions: Range<usize>,
-) -> KvRows<'_> {
-    let mut rows = cache.rows(heads.layer, kv_head, positions);
-    rows.next().map_or(KvRows::EMPTY, |(keys, _)| keys)
-}
-
-/// Adds the parts of one item up, in their order.
-pub(super) fn join(kernels: &Kernels, parts: &[Part], head_dim: usize, out: &mut [f32]) {
-    let mut joined = PartialSoftmax::default();
+/// Adds the parts of `row` up, in their order: its attention, `[heads, head_dim]`.
+pub(super) fn join(kernels: &Kernels, heads: Heads, parts: &[Part], row: usize, out: &mut [f32]) {
+    let group_width = heads.group_width();
+    let mut joined = vec![PartialSoftmax::default(); heads.kv_heads];
     out.fill(0.0);
-    for part in parts {
-        joined.join(kernels, head_dim, out, &part.softmax, &part.out);
+    for part in parts.iter().filter(|part| part.rows.contains(&row)) {
+        let first = (row - part.rows.start) * part.kv_heads.len();
+        let runs = part.out.chunks_exact(group_width).zip(&part.softmax);
+        let sums = out.chunks_exact_mut(group_width).zip(&mut joined);
+        let of_part = sums.skip(part.kv_heads.start).take(part.kv_heads.len());
+        for ((out, joined), (part, softmax)) in of_part.zip(runs.skip(first)) {
+            joined.join(kernels, heads.head_dim, out, softmax, part);
+        }
     }
-    joined.finish(kernels, head_dim, out);
+    for (out, joined) in out.chunks_exact_mut(group_width).zip(&joined) {
+        joined.finish(kernels, heads.head_dim, out);
+    }
 }
 
-/// Attention of whole rows, for some of the KV heads: what [`join`] makes of their parts, bit for bit. `queries` and `out` are
-/// `[rows, KV heads, group, head_dim]`. After a head, this thread will probably read the one `step` after it.
+/// Attention of whole rows: what [`join`] makes of their parts, bit for bit. `queries` and `out` are
+/// `[rows, heads, head_dim]`.
+///
+/// Block by block for each head, so that keys and values, and what is added up, stay in the first-level cache from row to
+/// row.
 pub(super) fn attend_rows(
     kernels: &Kernels,
     heads: Heads,
     caches: &[&KvCache],
-    (rows, kv_heads, step): (&[Row], Range<usize>, usize),
+    rows: &[Row],
     queries: &[f32],
     out: &mut [f32],
 ) -> Result<(), KernelError> {
-    let width = out.len() / rows.len().max(1);
-    let group_width = width / kv_heads.len().max(1);
+    let (group_width, row_width) = (heads.group_width(), heads.row_width());
     let mut rows: Vec<_> = rows
         .iter()
-        .zip(queries.chunks_exact(width))
-        .zip(out.chunks_exact_mut(width))
+        .zip(queries.chunks_exact(row_width))
+        .zip(out.chunks_exact_mut(row_width))
         .map(|((row, queries), out)| {
             let groups = queries
                 .chunks_exact(group_width)
@@ -152,7 +243,7 @@ pub(super) fn attend_rows(
             (row, groups)
         })
         .collect();
-    for kv_head in kv_heads {
+    for kv_head in 0..heads.kv_heads {
         for rows in rows.chunk_by_mut(|(a, _), (b, _)| a.sequence == b.sequence) {
             let attending = rows.iter_mut().filter_map(|(row, groups)| {
                 let (queries, out) = groups.next()?;
@@ -161,30 +252,26 @@ pub(super) fn attend_rows(
             let mut attending: Vec<_> = attending.collect();
             let sequence = rows.first().map(|(row, _)| row.sequence);
             if let Some(&cache) = sequence.and_then(|sequence| caches.get(sequence)) {
-                let next_head = Some(kv_head + step).filter(|&next| next < heads.kv_heads);
-                let next = next_head.map_or(KvRows::EMPTY, |next| {
-                    first_keys(heads, (cache, next), 0..BLOCK)
-                });
-                attend_head(kernels, heads, (cache, kv_head, next), &mut attending)?;
+                attend_head(kernels, heads, (cache, kv_head), &mut attending)?;
             }
         }
     }
     Ok(())
 }
 
-/// Block by block, so that keys and values stay in the first-level cache from row to row. With the cache come the head, and
-/// the keys that are read after it.
+/// The rows of [`attend_rows`] for one head.
 fn attend_head(
     kernels: &Kernels,
     heads: Heads,
-    (cache, kv_head, next): (&KvCache, usize, KvRows<'_>),
+    (cache, kv_head): (&KvCache, usize),
     rows: &mut [AttendingRow<'_>],
 ) -> Result<(), KernelError> {
     let longest = rows.iter().map(|row| row.len).max().unwrap_or(0);
     let blocks = cache.rows(heads.layer, kv_head, 0..longest);
     let mut blocks = (0..).step_by(BLOCK).zip(blocks).peekable();
     while let Some((start, (keys, values))) = blocks.next() {
-        let mut next_keys = blocks.peek().map_or(next, |(_, (keys, _))| *keys);
+        let next_keys = blocks.peek().map(|(_, (keys, _))| *keys);
+        let mut next_keys = next_keys.unwrap_or(KvRows::EMPTY);
         for row in &mut *rows {
             row.attend(kernels, heads, start, (keys, values, next_keys))?;
             // Once is enough.
@@ -328,12 +415,14 @@ mod tests {
         let heads = Heads {
             layer: LAYERS - 1,
             kv_heads: KV_HEADS,
+            group: GROUP,
             head_dim: HEAD_DIM,
             scale: 0.7,
         };
-        let group_width = GROUP * HEAD_DIM;
+        let width = heads.row_width();
         let row = |(sequence, position)| Row { sequence, position };
-        // Parts of one, two and three blocks; rows at both ends of a block; a change of sequence and back.
+        // Parts of one, two and three blocks; rows at both ends of a block, some of which share parts; a change of sequence
+        // and back.
         let rows = [
             (0, 0),
             (0, 63),
@@ -341,6 +430,7 @@ mod tests {
             (1, 5),
             (0, 511),
             (0, 520),
+            (0, 700),
             (0, 1100),
         ]
         .map(row);
@@ -348,35 +438,63 @@ mod tests {
             for format in [KvFormat::F32, KvFormat::F16, KvFormat::Q8_0] {
                 let caches = [cache(format, 1101, 1), cache(format, 6, 2)];
                 let caches = [&caches[0], &caches[1]];
-                let queries = numbers(rows.len() * KV_HEADS * group_width, 3);
+                let queries = numbers(rows.len() * width, 3);
                 let mut together = vec![f32::NAN; queries.len()];
-                let whole = (&rows[..], 0..KV_HEADS, 1);
-                attend_rows(&kernels, heads, &caches, whole, &queries, &mut together).unwrap();
+                attend_rows(&kernels, heads, &caches, &rows, &queries, &mut together).unwrap();
 
                 let mut parts = Vec::new();
-                let lens = rows.iter().map(|row| row.position + 1);
-                plan(&mut parts, lens, heads, group_width);
-                for part in &mut parts {
-                    let cache = caches[rows[part.item() / KV_HEADS].sequence];
-                    let queries = &queries[part.item() * group_width..][..group_width];
-                    let next = (cache, KvRows::EMPTY);
-                    part.attend(&kernels, heads, next, queries).unwrap();
+                // One part for all heads, or one for each.
+                for wanted in [1, 1000] {
+                    plan(&mut parts, &rows, heads, wanted);
+                    for part in &mut parts {
+                        let caches = (&caches[..], KvRows::EMPTY);
+                        part.attend(&kernels, heads, caches, (&rows, &queries))
+                            .unwrap();
+                    }
+                    for row in 0..rows.len() {
+                        let mut joined = vec![f32::NAN; width];
+                        join(&kernels, heads, &parts, row, &mut joined);
+                        assert_eq!(together[row * width..][..width], joined);
+                    }
                 }
-                for items in parts.chunk_by(|a, b| a.item() == b.item()) {
-                    let (item, mut joined) = (items[0].item(), vec![f32::NAN; group_width]);
-                    join(&kernels, items, HEAD_DIM, &mut joined);
-                    assert_eq!(together[item * group_width..][..group_width], joined);
 
-                    // One row and head, as where there are few.
-                    let (row, kv_head) = (item / KV_HEADS, item % KV_HEADS);
-                    let queries = &queries[item * group_width..][..group_width];
-                    let one = (&rows[row..=row], kv_head..kv_head + 1, 2);
-                    let mut alone = vec![f32::NAN; group_width];
-                    attend_rows(&kernels, heads, &caches, one, queries, &mut alone).unwrap();
-                    assert_eq!(alone, joined);
+                for (row, together) in together.chunks(width).enumerate() {
+                    let (rows, queries) = (&rows[row..=row], &queries[row * width..][..width]);
+                    let mut alone = vec![f32::NAN; width];
+                    attend_rows(&kernels, heads, &caches, rows, queries, &mut alone).unwrap();
+                    assert_eq!(together, alone);
                 }
             }
         }
+    }
+
+    #[test]
+    fn parts_are_as_many_as_wanted_and_share_rows() {
+        let heads = Heads {
+            layer: 0,
+            kv_heads: 8,
+            group: GROUP,
+            head_dim: HEAD_DIM,
+            scale: 1.0,
+        };
+        let planned = |positions: Range<usize>, wanted| {
+            let row = |position| Row {
+                sequence: 0,
+                position,
+            };
+            let rows: Vec<_> = positions.map(row).collect();
+            let mut parts = Vec::new();
+            plan(&mut parts, &rows, heads, wanted);
+            parts
+        };
+        assert_eq!(planned(9..10, 3).len(), 4);
+        assert_eq!(planned(9..10, 100).len(), 8);
+        assert_eq!(planned(2000..2001, 8).len(), PARTS);
+        assert_eq!(planned(2000..2001, 9).len(), 2 * PARTS);
+        // Keys and values are read once for four rows, twice for nine, and twice where the parts get longer.
+        assert_eq!(planned(2000..2004, 8).len(), PARTS);
+        assert_eq!(planned(2000..2009, 8).len(), 2 * PARTS);
+        assert_eq!(planned(2046..2050, 8).len(), PARTS + 7);
     }
 
     #[test]

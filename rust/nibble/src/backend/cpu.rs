@@ -1,6 +1,5 @@
 //! The transformer on the CPU.
 
-use std::slice::from_ref;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
@@ -9,7 +8,7 @@ use nibble_kernels::{
 };
 
 use crate::Result;
-use crate::backend::attention::{Heads, Part, attend_rows, join, plan};
+use crate::backend::attention::{self, Heads, Part, attend_rows, join, plan};
 use crate::backend::batch::{self, RopeTables, Row};
 use crate::backend::weights::{Layer, Weight, Weights};
 use crate::backend::{HeadRows, Precision, Scratch, SequenceInput};
@@ -30,9 +29,7 @@ pub struct CpuBackend {
 /// Large enough that handing an item to a thread costs little beside it.
 const ELEMENTS_PER_ITEM: usize = 4096;
 
-/// Rows that share what they read of keys and values, at most.
-const ATTENTION_ROWS: usize = 8;
-/// Items of several rows that each thread gets, at least: later rows take longer.
+/// Items of attention that each thread gets, at least: later rows take longer.
 const ATTENTION_ITEMS: usize = 4;
 
 impl CpuBackend {
@@ -225,8 +222,8 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Causal attention: `softmax(q k^T / sqrt(d)) v` for each row and KV head. A work item is several rows; where there are
-    /// few, one row and head; and where there are very few, some of the positions that those see.
+    /// Causal attention: `softmax(q k^T / sqrt(d)) v` for each row and head. A work item is several rows; where there are
+    /// few, some of their heads and of the positions that they see.
     fn attend(
         &self,
         layer: usize,
@@ -236,73 +233,45 @@ impl Pass<'_> {
         out: &mut [f32],
     ) -> Result<()> {
         let hparams = &self.model.hparams;
-        let (kv_heads, head_dim) = (hparams.kv_heads, hparams.head_dim);
-        let group_width = hparams.group() * head_dim;
         let heads = Heads {
             layer,
-            kv_heads,
-            head_dim,
-            scale: 1.0 / (head_dim as f32).sqrt(),
+            kv_heads: hparams.kv_heads,
+            group: hparams.group(),
+            head_dim: hparams.head_dim,
+            scale: 1.0 / (hparams.head_dim as f32).sqrt(),
         };
         let kernels = self.model.cpu.kernels();
         let caches: Vec<_> = batch.iter().map(|sequence| &*sequence.cache).collect();
-        let threads = self.model.cpu.threads();
-        let row_width = kv_heads * group_width;
+        let items = ATTENTION_ITEMS * self.model.cpu.threads();
 
-        let rows_per_item = (self.rows.len() / (ATTENTION_ITEMS * threads)).min(ATTENTION_ROWS);
+        let rows_per_item = (self.rows.len() / items).min(attention::ROWS);
         if rows_per_item > 1 {
-            let width = rows_per_item * row_width;
+            let width = rows_per_item * heads.row_width();
             return self.for_each_chunk(out, width, |item, out| {
                 let rows = self.rows.chunks(rows_per_item).nth(item);
                 let queries = queries.chunks(width).nth(item);
-                let rows = (rows.unwrap_or_default(), 0..kv_heads, 1);
-                attend_rows(
-                    kernels,
-                    heads,
-                    &caches,
-                    rows,
-                    queries.unwrap_or_default(),
-                    out,
-                )
-            });
-        }
-        let row_of = |item: usize| self.rows.get(item / kv_heads);
-        let queries_of = |item: usize| queries.chunks_exact(group_width).nth(item);
-        if self.rows.len() * kv_heads >= 2 * threads {
-            // Head after head, so that the keys and values of one stay in the cache from row to row.
-            return self.for_each_chunk_of_columns(out, group_width, kv_heads, |item, out| {
-                let (row, kv_head) = (row_of(item), item % kv_heads);
-                let rows = row.map(from_ref).unwrap_or_default();
-                let rows = (rows, kv_head..kv_head + 1, threads);
-                let queries = queries_of(item).unwrap_or_default();
+                let (rows, queries) = (rows.unwrap_or_default(), queries.unwrap_or_default());
                 attend_rows(kernels, heads, &caches, rows, queries, out)
             });
         }
-        let lens = self.rows.iter().map(|row| row.position + 1);
-        plan(parts, lens, heads, group_width);
-        let cache_of = |item: usize| caches.get(row_of(item)?.sequence).copied();
+
+        plan(parts, &self.rows, heads, items);
         // Neighbours, so that each can have the keys of the next one fetched.
-        let width = parts.len().div_ceil(2 * threads).max(1);
+        let width = parts.len().div_ceil(items).max(1);
         self.for_each_chunk(parts, width, |_, parts| {
             let mut parts = parts.iter_mut().peekable();
             while let Some(part) = parts.next() {
-                let inputs = cache_of(part.item()).zip(queries_of(part.item()));
-                let Some((cache, queries)) = inputs else {
-                    continue;
-                };
-                let next = parts
-                    .peek()
-                    .and_then(|next| Some(next.first_keys(heads, cache_of(next.item())?)));
-                let next = next.unwrap_or(KvRows::EMPTY);
-                part.attend(kernels, heads, (cache, next), queries)?;
+                let next = parts.peek();
+                let next = next.map(|next| next.first_keys(heads, &caches, &self.rows));
+                let caches = (&caches[..], next.unwrap_or(KvRows::EMPTY));
+                part.attend(kernels, heads, caches, (&self.rows, queries))?;
             }
             Ok(())
         })?;
-        let items = parts.chunk_by(|a, b| a.item() == b.item());
-        for (parts, out) in items.zip(out.chunks_exact_mut(group_width)) {
-            join(kernels, parts, head_dim, out);
-        }
-        Ok(())
+        self.for_each_chunk(out, heads.row_width(), |row, out| {
+            join(kernels, heads, parts, row, out);
+            Ok(())
+        })
     }
 
     /// `x += down(silu(gate(norm(x))) * up(norm(x)))`
@@ -486,28 +455,13 @@ impl Pass<'_> {
         chunk: usize,
         work: impl Fn(usize, &mut [T]) -> Result<(), KernelError> + Sync,
     ) -> Result<()> {
-        self.for_each_chunk_of_columns(out, chunk, 1, work)
-    }
-
-    fn for_each_chunk_of_columns<T: Send>(
-        &self,
-        out: &mut [T],
-        chunk: usize,
-        columns: usize,
-        work: impl Fn(usize, &mut [T]) -> Result<(), KernelError> + Sync,
-    ) -> Result<()> {
         let failure = OnceLock::new();
-        self.model.cpu.pool().for_each_chunk_of_columns(
-            out,
-            chunk,
-            columns,
-            self.cancel,
-            |index, chunk| {
-                if let Err(error) = work(index, chunk) {
-                    failure.get_or_init(|| error);
-                }
-            },
-        )?;
+        let pool = self.model.cpu.pool();
+        pool.for_each_chunk(out, chunk, self.cancel, |index, chunk| {
+            if let Err(error) = work(index, chunk) {
+                failure.get_or_init(|| error);
+            }
+        })?;
         failure
             .into_inner()
             .map_or(Ok(()), |error| Err(error.into()))
