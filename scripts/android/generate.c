@@ -85,6 +85,7 @@ static void release(RustBuffer buffer) {
 static RustBuffer model_options(void) {
     put(1, 1); /* they are given */
     put(2, 4); /* threads */
+    put(0, 1); /* priority */
     put(0, 4); /* context */
     put(1, 1);
     put(3, 4); /* activations: F32 */

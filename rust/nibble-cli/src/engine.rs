@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use nibble::backend::{BackendChoice, Device, Precision};
-use nibble::{Error, KvFormat, Model, ModelOptions, Session, SessionOptions};
+use nibble::{Error, KvFormat, Model, ModelOptions, Priority, Session, SessionOptions};
 use nibble_kernels::Kernels;
 
 use crate::failure::Failure;
@@ -22,13 +22,23 @@ pub(crate) struct ModelArgument {
 /// How it computes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ComputeArguments {
-    /// Threads that compute [default: one a core].
+    /// Threads that compute [default: one on each big core].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+
+    /// How urgently they want a core while others want it, too; interactive is as normal where the system does not allow it.
+    #[arg(long, value_enum, default_value_t = PriorityName::Interactive)]
+    priority: PriorityName,
 
     /// Open the file itself even where a prepared one lies beside it.
     #[arg(long)]
     ignore_prepared: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PriorityName {
+    Normal,
+    Interactive,
 }
 
 /// What runs the network.
@@ -100,6 +110,10 @@ impl ComputeArguments {
             file,
             &ModelOptions {
                 threads,
+                priority: match self.priority {
+                    PriorityName::Normal => Priority::Normal,
+                    PriorityName::Interactive => Priority::Interactive,
+                },
                 kernels,
                 ignore_prepared: self.ignore_prepared,
                 backend,

@@ -65,7 +65,7 @@ pub use generation::{
 pub use layout::{Key, KeyAction, Layout, builtin_layouts};
 pub use lexicon::Lexicon;
 pub use logs::{LogLevel, LogRecord, Logs};
-pub use model::{Activations, KvFormat, MemoryEstimate, Model, ModelInfo, ModelOptions};
+pub use model::{Activations, KvFormat, MemoryEstimate, Model, ModelInfo, ModelOptions, Priority};
 pub use model_file::{ModelFile, ModelFileInfo, Verification, VerificationProgress};
 pub use preparation::{Preparation, PreparationProgress};
 pub use session::{Session, SessionOptions};

@@ -55,12 +55,34 @@ impl From<KvFormat> for nibble::KvFormat {
     }
 }
 
+/// How urgently the threads that compute want a core while others want it, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum Priority {
+    /// As the system has it.
+    Normal,
+    /// Somebody waits for the result. Where the system does not allow it, it is as `Normal`; Android and Apple's systems do.
+    Interactive,
+}
+
+impl From<Priority> for nibble::Priority {
+    fn from(priority: Priority) -> nibble::Priority {
+        match priority {
+            Priority::Normal => nibble::Priority::Normal,
+            Priority::Interactive => nibble::Priority::Interactive,
+        }
+    }
+}
+
 /// How a model is opened.
 #[derive(Debug, Clone, Default, uniffi::Record)]
 pub struct ModelOptions {
-    /// Threads that compute, the caller's included; 0 for one a core.
+    /// Threads that compute, the caller's included; 0 for one on each big core.
     #[uniffi(default = 0)]
     pub threads: u32,
+    /// How urgently they want a core while others want it, too; none for `Interactive`. The caller's thread has its own
+    /// priority back after each pass.
+    #[uniffi(default = None)]
+    pub priority: Option<Priority>,
     /// Tokens that sessions hold unless they ask for others; 0 for 4096 or what the model allows, whichever
     /// is less.
     #[uniffi(default = 0)]
@@ -195,6 +217,7 @@ impl Model {
         }
         let engine = nibble::ModelOptions {
             threads: options.threads as usize,
+            priority: options.priority.map(Into::into).unwrap_or_default(),
             backend: options.backend.unwrap_or(BackendChoice::Cpu).into(),
             ..nibble::ModelOptions::default()
         };

@@ -46,10 +46,12 @@ impl Cpu {
 
     /// Given kernels.
     pub fn with_kernels(kernels: Kernels, threads: usize) -> Cpu {
-        Cpu {
-            kernels,
-            pool: ThreadPool::new(threads.max(1)),
-        }
+        Cpu::with_pool(kernels, ThreadPool::new(threads.max(1)))
+    }
+
+    /// Given kernels and threads.
+    pub fn with_pool(kernels: Kernels, pool: ThreadPool) -> Cpu {
+        Cpu { kernels, pool }
     }
 
     /// Threads, the caller's included.

@@ -13,6 +13,7 @@ mod attention_loops;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod cores;
 mod cpu;
 mod dequantize;
 mod error;
@@ -24,12 +25,14 @@ mod matrix;
 mod neon;
 mod ops;
 mod pool;
+mod priority;
 mod quantize;
 mod scalar;
 mod tile;
 
 pub use activations::{Activations, QuantizedActivations};
 pub use attention::{KvFormat, KvRows, MAX_GROUP, MAX_HEAD_DIM, PartialSoftmax, attend};
+pub use cores::BigCores;
 pub use cpu::{Cpu, Product};
 pub use dequantize::dequantize;
 pub use error::KernelError;
@@ -38,4 +41,5 @@ pub use interleave::{STRIP_ROWS, can_interleave, deinterleave, interleave};
 pub use kernels::{InstructionSet, Kernels};
 pub use matrix::{Layout, Matrix};
 pub use pool::{Cancelled, ThreadPool};
+pub use priority::{Priority, RaisedPriority};
 pub use quantize::quantize;

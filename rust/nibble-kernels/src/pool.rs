@@ -16,6 +16,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::cores::BigCores;
+use crate::priority::{Priority, RaisedPriority};
+
 /// How long a thread looks for work, or for the end of a job, before it goes to sleep.
 ///
 /// A few times the cost of putting a thread to sleep and waking it again. The gap between two products of one
@@ -44,6 +47,7 @@ impl Error for Cancelled {}
 pub struct ThreadPool {
     shared: Arc<Shared>,
     workers: Vec<Worker>,
+    priority: Priority,
 }
 
 impl ThreadPool {
@@ -52,11 +56,42 @@ impl ThreadPool {
     /// on with fewer; see [`ThreadPool::threads`].
     #[must_use]
     pub fn new(threads: usize) -> Self {
+        Self::start(threads, Priority::Normal, || ())
+    }
+
+    /// A [new](ThreadPool::new) pool whose workers have a priority and keep to the big cores, unless there are more threads
+    /// than those.
+    #[must_use]
+    pub fn placed(threads: usize, cores: &BigCores, priority: Priority) -> Self {
+        let cores = Some(cores.clone()).filter(|cores| threads <= cores.count());
+        Self::start(threads, priority, move || {
+            if let Some(cores) = &cores {
+                cores.keep_this_thread();
+            }
+            priority.adopt();
+        })
+    }
+
+    /// A pool of workers that begin with `begin`.
+    fn start(
+        threads: usize,
+        priority: Priority,
+        begin: impl Fn() + Clone + Send + 'static,
+    ) -> Self {
         let shared = Arc::new(Shared::default());
         let workers = (1..threads)
-            .map_while(|number| Worker::start(number, &shared))
+            .map_while(|number| Worker::start(number, &shared, begin.clone()))
             .collect();
-        Self { shared, workers }
+        Self {
+            shared,
+            workers,
+            priority,
+        }
+    }
+
+    /// Gives the calling thread the priority of the workers while it runs jobs, until the result is dropped.
+    pub fn raise_caller(&self) -> RaisedPriority {
+        self.priority.raise()
     }
 
     /// The number of threads that work on a job, the calling one included; at least 1.
@@ -381,13 +416,20 @@ struct Worker {
 }
 
 impl Worker {
-    /// Starts worker `number`, or nothing if the operating system refuses.
-    fn start(number: usize, shared: &Arc<Shared>) -> Option<Self> {
+    /// Starts worker `number`, which begins with `begin`, or nothing if the operating system refuses.
+    fn start(
+        number: usize,
+        shared: &Arc<Shared>,
+        begin: impl FnOnce() + Send + 'static,
+    ) -> Option<Self> {
         let asleep = Arc::new(AtomicBool::new(false));
         let (its_shared, its_asleep) = (Arc::clone(shared), Arc::clone(&asleep));
         let thread = thread::Builder::new()
             .name(format!("nibble-{number}"))
-            .spawn(move || its_shared.serve(&its_asleep))
+            .spawn(move || {
+                begin();
+                its_shared.serve(&its_asleep);
+            })
             .ok()?;
         Some(Self { thread, asleep })
     }

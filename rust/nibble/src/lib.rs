@@ -50,7 +50,7 @@ pub use hparams::{Architecture, Hparams};
 pub use kv_cache::KvCache;
 pub use memory::MemoryEstimate;
 pub use model::{Model, ModelOptions};
-pub use nibble_kernels::{Format, KvFormat};
+pub use nibble_kernels::{Format, KvFormat, Priority};
 pub use sampler::{Candidate, Sampling};
 pub use session::{CancelHandle, Prefill, RopePolicy, Session, SessionOptions};
 pub use tokenizer::{SpecialTokens, Tokenizer};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nibble_kernels::{Cpu, KvFormat};
+use nibble_kernels::{BigCores, Cpu, Kernels, KvFormat, Priority, ThreadPool};
 
 use crate::backend::cpu::CpuBackend;
 use crate::backend::{Backend, BackendChoice, Precision};
@@ -16,10 +16,12 @@ use crate::{Error, Result};
 /// How a model is opened.
 #[derive(Debug, Clone, Default)]
 pub struct ModelOptions {
-    /// Threads that compute, the caller's included; 0 for one a core.
+    /// Threads that compute, the caller's included; 0 for one on each [big core](BigCores).
     pub threads: usize,
+    /// How urgently they want a core while others want it, too. The caller's thread has its own priority back after each pass.
+    pub priority: Priority,
     /// The instruction set; `None` for the best one that this CPU has.
-    pub kernels: Option<nibble_kernels::Kernels>,
+    pub kernels: Option<Kernels>,
     /// Open the named file even where a [prepared] one lies beside it.
     pub ignore_prepared: bool,
     /// What runs the network. Where that fails, the CPU does, and [`Backend::fallback`] says why.
@@ -73,14 +75,13 @@ impl Model {
                 found: format!("{} rows", hparams.vocabulary),
             });
         }
+        let cores = BigCores::detect();
         let threads = match options.threads {
-            0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+            0 => cores.count(),
             threads => threads,
         };
-        let cpu = match options.kernels {
-            Some(kernels) => Cpu::with_kernels(kernels, threads),
-            None => Cpu::new(threads),
-        };
+        let pool = ThreadPool::placed(threads, &cores, options.priority);
+        let cpu = Cpu::with_pool(options.kernels.unwrap_or_else(Kernels::detect), pool);
         log::debug!(
             "model opened: {} layers, {} bytes, {:?}, {} threads",
             hparams.layers,

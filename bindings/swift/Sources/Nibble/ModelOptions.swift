@@ -36,10 +36,27 @@ public enum KVFormat: Hashable, Sendable {
     }
 }
 
+/// How urgently the threads that compute want a core while others want it, too.
+public enum Priority: Hashable, Sendable {
+    /// As the system has it.
+    case normal
+    /// Somebody waits for the result: they run as `userInitiated` does.
+    case interactive
+
+    var generated: NibbleBindings.Priority {
+        switch self {
+        case .normal: .normal
+        case .interactive: .interactive
+        }
+    }
+}
+
 /// How a model is opened.
 public struct ModelOptions: Hashable, Sendable {
-    /// Threads that compute, the caller's included; 0 for one a core.
+    /// Threads that compute, the caller's included; 0 for one on each performance core.
     public var threads: Int
+    /// How urgently they want a core while others want it, too.
+    public var priority: Priority
     /// Tokens that sessions hold unless they ask for others; 0 for 4096 or what the model allows, whichever is
     /// less.
     public var context: Int
@@ -56,10 +73,11 @@ public struct ModelOptions: Hashable, Sendable {
 
     /// Options; what is not named is as usual.
     public init(
-        threads: Int = 0, context: Int = 0, activations: Activations? = nil, kvFormat: KVFormat? = nil,
-        memoryLimit: UInt64? = nil, backend: Backend = .cpu
+        threads: Int = 0, priority: Priority = .interactive, context: Int = 0, activations: Activations? = nil,
+        kvFormat: KVFormat? = nil, memoryLimit: UInt64? = nil, backend: Backend = .cpu
     ) {
         self.threads = threads
+        self.priority = priority
         self.context = context
         self.activations = activations
         self.kvFormat = kvFormat
@@ -70,6 +88,7 @@ public struct ModelOptions: Hashable, Sendable {
     func generated() throws -> NibbleBindings.ModelOptions {
         NibbleBindings.ModelOptions(
             threads: try unsigned(threads, "threads"),
+            priority: priority.generated,
             context: try unsigned(context, "context"),
             activations: activations?.generated,
             kvFormat: kvFormat?.generated,

@@ -6038,9 +6038,14 @@ public func FfiConverterTypeModelInfo_lower(_ value: ModelInfo) -> RustBuffer {
  */
 public struct ModelOptions: Equatable, Hashable {
     /**
-     * Threads that compute, the caller's included; 0 for one a core.
+     * Threads that compute, the caller's included; 0 for one on each big core.
      */
     public var threads: UInt32
+    /**
+     * How urgently they want a core while others want it, too; none for `Interactive`. The caller's thread has its own
+     * priority back after each pass.
+     */
+    public var priority: Priority?
     /**
      * Tokens that sessions hold unless they ask for others; 0 for 4096 or what the model allows, whichever
      * is less.
@@ -6069,8 +6074,12 @@ public struct ModelOptions: Equatable, Hashable {
     // declare one manually.
     public init(
         /**
-         * Threads that compute, the caller's included; 0 for one a core.
+         * Threads that compute, the caller's included; 0 for one on each big core.
          */threads: UInt32 = UInt32(0), 
+        /**
+         * How urgently they want a core while others want it, too; none for `Interactive`. The caller's thread has its own
+         * priority back after each pass.
+         */priority: Priority? = nil, 
         /**
          * Tokens that sessions hold unless they ask for others; 0 for 4096 or what the model allows, whichever
          * is less.
@@ -6090,6 +6099,7 @@ public struct ModelOptions: Equatable, Hashable {
          * says why. One that this build does not have is an `InvalidArgument`.
          */backend: BackendChoice? = nil) {
         self.threads = threads
+        self.priority = priority
         self.context = context
         self.activations = activations
         self.kvFormat = kvFormat
@@ -6114,6 +6124,7 @@ public struct FfiConverterTypeModelOptions: FfiConverterRustBuffer {
         return
             try ModelOptions(
                 threads: FfiConverterUInt32.read(from: &buf), 
+                priority: FfiConverterOptionTypePriority.read(from: &buf), 
                 context: FfiConverterUInt32.read(from: &buf), 
                 activations: FfiConverterOptionTypeActivations.read(from: &buf), 
                 kvFormat: FfiConverterOptionTypeKvFormat.read(from: &buf), 
@@ -6124,6 +6135,7 @@ public struct FfiConverterTypeModelOptions: FfiConverterRustBuffer {
 
     public static func write(_ value: ModelOptions, into buf: inout [UInt8]) {
         FfiConverterUInt32.write(value.threads, into: &buf)
+        FfiConverterOptionTypePriority.write(value.priority, into: &buf)
         FfiConverterUInt32.write(value.context, into: &buf)
         FfiConverterOptionTypeActivations.write(value.activations, into: &buf)
         FfiConverterOptionTypeKvFormat.write(value.kvFormat, into: &buf)
@@ -9885,6 +9897,81 @@ public func FfiConverterTypePositionUnit_lower(_ value: PositionUnit) -> RustBuf
 
 
 /**
+ * How urgently the threads that compute want a core while others want it, too.
+ */
+
+public enum Priority: Equatable, Hashable {
+    
+    /**
+     * As the system has it.
+     */
+    case normal
+    /**
+     * Somebody waits for the result. Where the system does not allow it, it is as `Normal`; Android and Apple's systems do.
+     */
+    case interactive
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Priority: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePriority: FfiConverterRustBuffer {
+    typealias SwiftType = Priority
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Priority {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .normal
+        
+        case 2: return .interactive
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Priority, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .normal:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .interactive:
+            writeInt(&buf, Int32(2))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePriority_lift(_ buf: RustBuffer) throws -> Priority {
+    return try FfiConverterTypePriority.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePriority_lower(_ value: Priority) -> RustBuffer {
+    return FfiConverterTypePriority.lower(value)
+}
+
+
+
+/**
  * What the shift key does to the next letter.
  */
 
@@ -11048,6 +11135,30 @@ fileprivate struct FfiConverterOptionTypeKvFormat: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeKvFormat.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypePriority: FfiConverterRustBuffer {
+    typealias SwiftType = Priority?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypePriority.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypePriority.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }

@@ -103,6 +103,7 @@ impl CpuBackend {
         observe: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<()> {
         self.gguf.check_unchanged()?;
+        let _raised = self.cpu.pool().raise_caller();
         let rows = batch::prepare(batch, &self.hparams)?;
         scratch.resize(&self.hparams, rows.len())?;
         let requests = batch.iter().flat_map(|sequence| sequence.heads);

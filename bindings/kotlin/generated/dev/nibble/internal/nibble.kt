@@ -9431,9 +9431,15 @@ internal object FfiConverterTypeModelInfo: FfiConverterRustBuffer<ModelInfo> {
  */
 internal data class ModelOptions (
     /**
-     * Threads that compute, the caller's included; 0 for one a core.
+     * Threads that compute, the caller's included; 0 for one on each big core.
      */
     val `threads`: kotlin.UInt = 0u 
+    , 
+    /**
+     * How urgently they want a core while others want it, too; none for `Interactive`. The caller's thread has its own
+     * priority back after each pass.
+     */
+    val `priority`: Priority? = null 
     , 
     /**
      * Tokens that sessions hold unless they ask for others; 0 for 4096 or what the model allows, whichever
@@ -9479,6 +9485,7 @@ internal object FfiConverterTypeModelOptions: FfiConverterRustBuffer<ModelOption
     override fun read(buf: ByteBuffer): ModelOptions {
         return ModelOptions(
             FfiConverterUInt.read(buf),
+            FfiConverterOptionalTypePriority.read(buf),
             FfiConverterUInt.read(buf),
             FfiConverterOptionalTypeActivations.read(buf),
             FfiConverterOptionalTypeKvFormat.read(buf),
@@ -9489,6 +9496,7 @@ internal object FfiConverterTypeModelOptions: FfiConverterRustBuffer<ModelOption
 
     override fun allocationSize(value: ModelOptions) = (
             FfiConverterUInt.allocationSize(value.`threads`) +
+            FfiConverterOptionalTypePriority.allocationSize(value.`priority`) +
             FfiConverterUInt.allocationSize(value.`context`) +
             FfiConverterOptionalTypeActivations.allocationSize(value.`activations`) +
             FfiConverterOptionalTypeKvFormat.allocationSize(value.`kvFormat`) +
@@ -9498,6 +9506,7 @@ internal object FfiConverterTypeModelOptions: FfiConverterRustBuffer<ModelOption
 
     override fun write(value: ModelOptions, buf: ByteBuffer) {
             FfiConverterUInt.write(value.`threads`, buf)
+            FfiConverterOptionalTypePriority.write(value.`priority`, buf)
             FfiConverterUInt.write(value.`context`, buf)
             FfiConverterOptionalTypeActivations.write(value.`activations`, buf)
             FfiConverterOptionalTypeKvFormat.write(value.`kvFormat`, buf)
@@ -13164,6 +13173,51 @@ internal object FfiConverterTypePositionUnit: FfiConverterRustBuffer<PositionUni
 
 
 /**
+ * How urgently the threads that compute want a core while others want it, too.
+ */
+
+internal enum class Priority {
+    
+    /**
+     * As the system has it.
+     */
+    NORMAL,
+    /**
+     * Somebody waits for the result. Where the system does not allow it, it is as `Normal`; Android and Apple's systems do.
+     */
+    INTERACTIVE;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypePriority: FfiConverterRustBuffer<Priority> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        Priority.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: Priority) = 4UL
+
+    override fun write(value: Priority, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
  * What the shift key does to the next letter.
  */
 
@@ -14488,6 +14542,38 @@ internal object FfiConverterOptionalTypeKvFormat: FfiConverterRustBuffer<KvForma
         } else {
             buf.put(1)
             FfiConverterTypeKvFormat.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalTypePriority: FfiConverterRustBuffer<Priority?> {
+    override fun read(buf: ByteBuffer): Priority? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypePriority.read(buf)
+    }
+
+    override fun allocationSize(value: Priority?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypePriority.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Priority?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypePriority.write(value, buf)
         }
     }
 }

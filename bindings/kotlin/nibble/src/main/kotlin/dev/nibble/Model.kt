@@ -5,6 +5,7 @@ import dev.nibble.internal.KvFormat as NativeKvFormat
 import dev.nibble.internal.MemoryEstimate as NativeMemoryEstimate
 import dev.nibble.internal.Model as NativeModel
 import dev.nibble.internal.ModelOptions as NativeModelOptions
+import dev.nibble.internal.Priority as NativePriority
 import java.io.Closeable
 import java.io.File
 
@@ -32,10 +33,21 @@ public enum class KvFormat(internal val native: NativeKvFormat) {
     Q8(NativeKvFormat.Q8),
 }
 
+/** How urgently the threads that compute want a core while others want it, too. */
+public enum class Priority(internal val native: NativePriority) {
+    /** As the system has it. */
+    NORMAL(NativePriority.NORMAL),
+
+    /** Somebody waits for the result: they are as urgent as what is displayed. */
+    INTERACTIVE(NativePriority.INTERACTIVE),
+}
+
 /**
  * How a model is opened.
  *
- * @property threads threads that compute, the caller's included; 0 for one a core
+ * @property threads threads that compute, the caller's included; 0 for one on each big core
+ * @property priority how urgently they want a core while others want it, too; the caller's thread has its own priority
+ *   back after each pass
  * @property context tokens that sessions hold unless they ask for others; 0 for 4096 or what the model allows,
  *   whichever is less
  * @property activations how sessions hold activations unless they ask for another way; null for what suits the
@@ -48,6 +60,7 @@ public enum class KvFormat(internal val native: NativeKvFormat) {
  */
 public data class ModelOptions(
     val threads: Int = 0,
+    val priority: Priority = Priority.INTERACTIVE,
     val context: Int = 0,
     val activations: Activations? = null,
     val kvFormat: KvFormat? = null,
@@ -56,6 +69,7 @@ public data class ModelOptions(
 ) {
     internal fun native() = NativeModelOptions(
         threads.unsigned("threads"),
+        priority.native.takeIf { priority != Priority.INTERACTIVE },
         context.unsigned("context"),
         activations?.native,
         kvFormat?.native,

@@ -293,6 +293,8 @@ class TypingTest {
         assertEquals(dev.nibble.internal.GhostPart.entries, GhostPart.entries.map { it.native })
         assertEquals(dev.nibble.internal.Activations.entries, Activations.entries.map { it.native })
         assertEquals(dev.nibble.internal.KvFormat.entries, KvFormat.entries.map { it.native })
+        assertEquals(dev.nibble.internal.Priority.entries, Priority.entries.map { it.native })
+        assertEquals(dev.nibble.internal.Priority.NORMAL, ModelOptions(priority = Priority.NORMAL).native().priority)
         assertEquals(dev.nibble.internal.StopReason.entries, StopReason.entries.map { it.native })
         assertEquals(dev.nibble.internal.LogLevel.entries, LogLevel.entries.map { it.native })
         // The defaults, which are written twice.
