@@ -1,6 +1,7 @@
 //! Matrix products over all threads.
 
 use std::ops::Range;
+use std::slice::from_mut;
 use std::sync::atomic::AtomicBool;
 
 use crate::activations::{Activations, Q8Rows, QuantizedActivations, quantize_row};
@@ -124,32 +125,19 @@ impl Cpu {
         products: Vec<Product<'_>>,
         cancel: &AtomicBool,
     ) -> Result<(), KernelError> {
-        let mut jobs = Vec::with_capacity(products.len());
-        let mut items = 0;
+        let mut factors = Vec::with_capacity(products.len());
+        let mut outs = Vec::with_capacity(products.len());
         for Product { weight, x, out } in products {
             let x = Inputs::new(weight, x)?;
-            let tokens = x.tokens();
-            let out = Output::new(out, tokens, weight.rows())?;
-            if !out.is_empty() {
-                let plan = self.plan(weight.layout(), weight.rows(), tokens, weight.cols());
-                let first = items;
-                items += plan.items();
-                jobs.push((first, plan, weight, x, out));
-            }
+            let out = Output::new(out, x.tokens(), weight.rows())?;
+            outs.push((out, weight.layout(), weight.cols()));
+            factors.push((weight, x));
         }
-        self.pool.run(items, cancel, |item| {
-            let job = jobs.iter().rfind(|(first, ..)| *first <= item);
-            let Some((first, plan, weight, x, out)) = job else {
-                return;
-            };
-            let (tokens, rows) = plan.item(item - first);
-            // SAFETY: the items of a plan are disjoint, and the pool runs each once.
-            let tile = unsafe { out.tile(tokens.clone(), rows.clone()) };
-            if let (Some(tile), Some(weights)) = (tile, weight.rows_bytes(rows.start, rows.len())) {
-                x.multiply(&self.kernels, *weight, weights, tokens, tile);
+        self.for_each_tile(&outs, cancel, |product, tokens, rows, tile| {
+            if let Some((weight, x)) = factors.get(product) {
+                x.multiply(&self.kernels, *weight, rows, tokens, tile);
             }
-        })?;
-        Ok(())
+        })
     }
 
     /// `out[token][row] += weight[row] · x[token]`: as [`matmul`](Self::matmul), but what was there stays in the sum, and is
@@ -166,8 +154,8 @@ impl Cpu {
     ) -> Result<(), KernelError> {
         let x = Inputs::new(weight, x)?;
         let out = Output::new(out, x.tokens(), weight.rows())?;
-        let size = (weight.layout(), weight.cols());
-        self.for_each_tile(&out, size, cancel, |tokens, rows, mut tile| {
+        let outs = [(out, weight.layout(), weight.cols())];
+        self.for_each_tile(&outs, cancel, |_, tokens, rows, mut tile| {
             x.multiply_apart(&self.kernels, weight, rows, tokens, |token, products| {
                 self.kernels.add_assign(tile.row_mut(token), products);
             });
@@ -195,35 +183,43 @@ impl Cpu {
             Layout::Strips => Layout::Strips,
             Layout::Rows => up.layout(),
         };
-        let size = (layout, gate.cols() + up.cols());
-        self.for_each_tile(&out, size, cancel, |tokens, rows, mut tile| {
-            if let Some(weights) = up.rows_bytes(rows.start, rows.len()) {
-                up_x.multiply(&self.kernels, up, weights, tokens.clone(), tile.reborrow());
-            }
+        let outs = [(out, layout, gate.cols() + up.cols())];
+        self.for_each_tile(&outs, cancel, |_, tokens, rows, mut tile| {
+            let (of_up, tokens_of_up) = (rows.clone(), tokens.clone());
+            up_x.multiply(&self.kernels, up, of_up, tokens_of_up, tile.reborrow());
             gate_x.multiply_apart(&self.kernels, gate, rows, tokens, |token, gate| {
                 self.kernels.swiglu(gate, tile.row_mut(token));
             });
         })
     }
 
-    /// Runs `work` on tokens, rows and the tile of each item of a product of weights that lie as `layout` says, and are
-    /// multiplied with `cols` values for each number of `out`.
+    /// Cuts outputs into tiles, all of which are one job, and runs `work` on each: with the number of its output, its tokens
+    /// and its rows. Beside each output: how the weights lie, and how many of them are multiplied for each number.
     fn for_each_tile(
         &self,
-        out: &Output<'_>,
-        (layout, cols): (Layout, usize),
+        outs: &[(Output<'_>, Layout, usize)],
         cancel: &AtomicBool,
-        work: impl Fn(Range<usize>, Range<usize>, TileMut<'_>) + Sync,
+        work: impl Fn(usize, Range<usize>, Range<usize>, TileMut<'_>) + Sync,
     ) -> Result<(), KernelError> {
-        if out.is_empty() {
-            return Ok(());
+        let mut plans = Vec::with_capacity(outs.len());
+        let mut items = 0;
+        for (number, (out, layout, cols)) in outs.iter().enumerate() {
+            if !out.is_empty() {
+                let plan = self.plan(*layout, out.rows(), out.tokens(), *cols);
+                let first = items;
+                items += plan.items();
+                plans.push((first, number, out, plan));
+            }
         }
-        let plan = self.plan(layout, out.rows(), out.tokens(), cols);
-        self.pool.run(plan.items(), cancel, |item| {
-            let (tokens, rows) = plan.item(item);
+        self.pool.run(items, cancel, |item| {
+            let plan = plans.iter().rfind(|(first, ..)| *first <= item);
+            let Some((first, number, out, plan)) = plan else {
+                return;
+            };
+            let (tokens, rows) = plan.item(item - first);
             // SAFETY: the items of a plan are disjoint, and the pool runs each once.
             if let Some(tile) = unsafe { out.tile(tokens.clone(), rows.clone()) } {
-                work(tokens, rows, tile);
+                work(*number, tokens, rows, tile);
             }
         })?;
         Ok(())
@@ -264,11 +260,9 @@ impl Cpu {
             let rows = rows.get(i * chunk..).unwrap_or_default();
             match weight.layout() {
                 Layout::Rows => {
-                    for (row, out) in rows.iter().zip(out) {
-                        if let Some(weights) = weight.rows_bytes(*row as usize, 1) {
-                            let tile = TileMut::of_row(std::slice::from_mut(out));
-                            x.multiply(&self.kernels, weight, weights, 0..1, tile);
-                        }
+                    for (&row, out) in rows.iter().zip(out) {
+                        let (row, tile) = (row as usize, TileMut::of_row(from_mut(out)));
+                        x.multiply(&self.kernels, weight, row..row + 1, 0..1, tile);
                     }
                 }
                 Layout::Strips => {
@@ -277,11 +271,16 @@ impl Cpu {
                     for (row, out) in rows.iter().zip(out) {
                         let (strip, row) = (*row as usize / STRIP_ROWS, *row as usize % STRIP_ROWS);
                         // Neighbours in the same strip are multiplied once.
-                        if multiplied != Some(strip)
-                            && let Some(weights) = weight.strip(strip)
-                        {
+                        if multiplied != Some(strip) {
+                            let first = strip * STRIP_ROWS;
                             let tile = TileMut::of_row(&mut products);
-                            x.multiply(&self.kernels, weight, weights, 0..1, tile);
+                            x.multiply(
+                                &self.kernels,
+                                weight,
+                                first..first + STRIP_ROWS,
+                                0..1,
+                                tile,
+                            );
                             multiplied = Some(strip);
                         }
                         *out = products.get(row).copied().unwrap_or_default();
@@ -426,16 +425,19 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// The product of `weights`, whole rows or strips of `weight`, with some of the tokens, at most
+    /// The product of some rows of `weight`, whole strips where it has strips, with some of the tokens, at most
     /// [`MOST_TOKENS`].
     fn multiply(
         &self,
         kernels: &Kernels,
         weight: Matrix<'_>,
-        weights: &[u8],
+        rows: Range<usize>,
         tokens: Range<usize>,
         mut tile: TileMut<'_>,
     ) {
+        let Some(weights) = weight.rows_bytes(rows.start, rows.len()) else {
+            return;
+        };
         if weight.layout() == Layout::Rows {
             return self.multiply_rows(kernels, weight, weights, tokens, tile);
         }
@@ -470,9 +472,6 @@ impl<'a> Inputs<'a> {
         tokens: Range<usize>,
         mut each: impl FnMut(usize, &[f32]),
     ) {
-        let Some(weights) = weight.rows_bytes(rows.start, rows.len()) else {
-            return;
-        };
         // A token's products have room on the stack, mostly: at decode, a small model would wait for allocations.
         let (mut few, mut many) = ([0.0; 1024], Vec::new());
         let len = rows.len() * tokens.len();
@@ -482,9 +481,10 @@ impl<'a> Inputs<'a> {
             many.resize(len, 0.0);
             many.as_mut_slice()
         };
-        let tile = TileMut::of_rows(products, rows.len());
-        self.multiply(kernels, weight, weights, tokens, tile);
-        for (token, products) in products.chunks_exact(rows.len()).enumerate() {
+        let width = rows.len();
+        let tile = TileMut::of_rows(products, width);
+        self.multiply(kernels, weight, rows, tokens, tile);
+        for (token, products) in products.chunks_exact(width).enumerate() {
             each(token, products);
         }
     }

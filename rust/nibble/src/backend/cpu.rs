@@ -305,7 +305,8 @@ impl Pass<'_> {
             &mut scratch.normed,
         )?;
 
-        let head = self.model.weights.head.matrix()?;
+        let weight = &self.model.weights.head;
+        let head = weight.matrix()?;
         let mut inputs = scratch.normed.as_slice();
         let mut logits = scratch.logits.as_mut_slice();
         let is_all = |(_, rows): &(usize, HeadRows<'_>)| matches!(rows, HeadRows::All);
@@ -314,10 +315,8 @@ impl Pass<'_> {
                 .split_at_checked(run.len() * hidden)
                 .unwrap_or_default();
             inputs = rest;
-            if self.quantizes(head.format()) {
-                self.quantize(x, hidden, &mut scratch.quantized)?;
-            }
-            let x = self.activations(head.format(), x, hidden, &scratch.quantized);
+            self.quantize_for([weight], x, &mut scratch.quantized)?;
+            let x = self.input(weight, x, &scratch.quantized);
             let len = run.iter().map(|(_, rows)| match rows {
                 HeadRows::All => head.rows(),
                 HeadRows::Set(tokens) => tokens.len(),
@@ -412,16 +411,12 @@ impl Pass<'_> {
         x: &[f32],
         quantized: &mut QuantizedActivations,
     ) -> Result<()> {
-        match weights.iter().find(|w| self.quantizes(w.format)) {
-            Some(weight) => self.quantize(x, weight.columns, quantized),
-            None => Ok(()),
-        }
-    }
-
-    fn quantize(&self, x: &[f32], cols: usize, out: &mut QuantizedActivations) -> Result<()> {
+        let Some(weight) = weights.iter().find(|w| self.quantizes(w.format)) else {
+            return Ok(());
+        };
         let residuals = self.precision == Precision::Q16;
         let cpu = &self.model.cpu;
-        Ok(cpu.quantize(x, cols, residuals, out, self.cancel)?)
+        Ok(cpu.quantize(x, weight.columns, residuals, quantized, self.cancel)?)
     }
 
     /// The input of a product in the form that `weight` is multiplied with.
@@ -431,20 +426,10 @@ impl Pass<'_> {
         values: &'b [f32],
         quantized: &'b QuantizedActivations,
     ) -> Activations<'b> {
-        self.activations(weight.format, values, weight.columns, quantized)
-    }
-
-    /// The input of a product in the form that weights of `format` are multiplied with.
-    fn activations<'b>(
-        &self,
-        format: Format,
-        values: &'b [f32],
-        cols: usize,
-        quantized: &'b QuantizedActivations,
-    ) -> Activations<'b> {
-        if self.quantizes(format) {
+        if self.quantizes(weight.format) {
             Activations::Q8(quantized)
         } else {
+            let cols = weight.columns;
             Activations::F32 { values, cols }
         }
     }
