@@ -41,6 +41,10 @@ pub(crate) struct Q8Group {
     pub(crate) half_offsets: [i16; GROUP_LEN / SUM_LEN],
     /// The binary logarithms of `scales[b] / scale`: whole numbers, not positive.
     pub(crate) exponents: [f32; SCALES],
+    /// The sum of the codes of each 32 values in steps of `scale / SUM_STEPS`.
+    pub(crate) scaled_sums: [i16; SCALES],
+    /// The largest of the scales.
+    pub(crate) scale: f32,
     /// The sum of both halves of each block, from `sums`.
     pub(crate) block_sums: [f32; SCALES],
     /// `scale * sum of codes` for each 16 values: first halves of the four blocks, then second halves. Where
@@ -48,10 +52,6 @@ pub(crate) struct Q8Group {
     pub(crate) sums: [f32; GROUP_LEN / SUM_LEN],
     /// A scale for each 32 values.
     pub(crate) scales: [f32; SCALES],
-    /// The sum of the codes of each 32 values in steps of `scale / SUM_STEPS`.
-    pub(crate) scaled_sums: [i16; SCALES],
-    /// The largest of the scales.
-    pub(crate) scale: f32,
 }
 
 /// The least that codes of weights are too large by; other formats have a multiple of it.
