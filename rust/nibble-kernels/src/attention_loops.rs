@@ -228,7 +228,13 @@ macro_rules! attention_loops {
                     // A copy of any length is a call, in the middle of vectors.
                     match <&mut [f32; KEYS]>::try_from(&mut *out) {
                         Ok(out) => *out = dots,
-                        Err(_) => out.copy_from_slice(&dots[..count]),
+                        Err(_) => {
+                            for k in 0..KEYS {
+                                if k < count {
+                                    out[k] = dots[k];
+                                }
+                            }
+                        }
                     }
                 }
             }
@@ -320,13 +326,13 @@ macro_rules! attention_loops {
                 if is_ahead {
                     prefetch_units(ahead, p * row, row);
                 }
-                let parts: [Vector; W] =
+                // One vector of the value at a time: all of them would drive sums out of the registers.
+                let weights: [Vector; N] = from_fn(|n| splat(weights[n * positions + p]));
+                for j in 0..W {
                     // SAFETY: inside the value.
-                    unsafe { from_fn(|j| S::load(value.as_ptr(), i + LANES * j)) };
-                for (n, sums) in sums.iter_mut().enumerate() {
-                    let weight = splat(weights[n * positions + p]);
-                    for (sum, part) in sums.iter_mut().zip(&parts) {
-                        *sum = multiply_add(weight, *part, *sum);
+                    let part = unsafe { S::load(value.as_ptr(), i + LANES * j) };
+                    for (sums, weight) in sums.iter_mut().zip(weights) {
+                        sums[j] = multiply_add(weight, part, sums[j]);
                     }
                 }
             }
