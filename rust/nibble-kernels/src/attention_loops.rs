@@ -225,7 +225,7 @@ macro_rules! attention_loops {
                         $crate::attention_loops::add_last_numbers::<S>(query, keys, whole, &mut dots);
                     }
                     let out = &mut out[n * positions + first..][..count];
-                    // A copy of any length is a call, in the middle of vectors.
+                    // A copy whose length is not known is a call, in the middle of vectors.
                     match <&mut [f32; KEYS]>::try_from(&mut *out) {
                         Ok(out) => *out = dots,
                         Err(_) => {
