@@ -146,17 +146,9 @@ impl Part {
         let tiles = tiles.flat_map(|start| self.kv_heads.clone().map(move |head| (start, head)));
         let mut tiles = tiles.peekable();
         while let Some((start, kv_head)) = tiles.next() {
-            let block = |start, kv_head| {
-                cache.block(
-                    heads.layer,
-                    kv_head,
-                    start..self.positions.end.min(start + BLOCK),
-                )
-            };
-            let (keys, values) = block(start, kv_head);
-            let mut next_keys = tiles
-                .peek()
-                .map_or(next, |&(start, kv_head)| block(start, kv_head).0);
+            let (keys, values) = self.block(heads, cache, (start, kv_head));
+            let next_tile = tiles.peek();
+            let mut next_keys = next_tile.map_or(next, |&tile| self.block(heads, cache, tile).0);
             let head_of_part = kv_head - self.kv_heads.start;
             let runs = self
                 .out
@@ -194,8 +186,19 @@ impl Part {
         let Some(cache) = row.and_then(|row| caches.get(row.sequence)) else {
             return KvRows::EMPTY;
         };
-        let positions = self.positions.start..self.positions.end.min(self.positions.start + BLOCK);
-        cache.block(heads.layer, self.kv_heads.start, positions).0
+        self.block(heads, cache, (self.positions.start, self.kv_heads.start))
+            .0
+    }
+
+    /// Keys and values of the block that begins at position `start`, as far as they belong to this part.
+    fn block<'a>(
+        &self,
+        heads: Heads,
+        cache: &'a KvCache,
+        (start, kv_head): (usize, usize),
+    ) -> (KvRows<'a>, KvRows<'a>) {
+        let end = self.positions.end.min(start + BLOCK);
+        cache.block(heads.layer, kv_head, start..end)
     }
 }
 
