@@ -13,12 +13,6 @@ use crate::{Error, Result};
 /// Tokens that can be guessed ahead at once.
 pub const MAX_PROMPT_LOOKUP: usize = 31;
 
-/// Tokens of the first guess. A wrong guess costs a part of a step for each of its tokens, so that guesses grow where
-/// they are right and shrink where they are not.
-const FIRST_GUESS: usize = 3;
-/// Tokens of a guess after a wrong one.
-const SHORTEST_GUESS: usize = 2;
-
 /// What to generate and when to stop.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerationOptions {
@@ -225,7 +219,7 @@ impl GenerationState {
             max_tokens: options.max_tokens,
             stop_at_end_of_text: options.stop_at_end_of_text,
             prompt_lookup: options.prompt_lookup,
-            guess_len: FIRST_GUESS.min(options.prompt_lookup),
+            guess_len: prompt_lookup::FIRST_GUESS.min(options.prompt_lookup),
             sampled: VecDeque::new(),
             sampler: Sampler::new(options.sampling)?,
             output: StopStrings::new(options.stop),
@@ -351,10 +345,7 @@ impl GenerationState {
         self.stats.guessed_tokens += guess.len();
         let accepted = sampled.len().saturating_sub(1);
         self.stats.accepted_tokens += accepted;
-        let next = match accepted == guess.len() {
-            true => self.guess_len.max(2 * accepted),
-            false => accepted.max(SHORTEST_GUESS),
-        };
+        let next = prompt_lookup::next_len(self.guess_len, guess.len(), accepted);
         self.guess_len = next.min(self.prompt_lookup);
         self.sampled.extend(sampled);
         Ok(())

@@ -5,6 +5,21 @@ const SHORTEST: usize = 2;
 /// Tokens that are looked for, at most.
 const LONGEST: usize = 4;
 
+/// Tokens of the first guess.
+pub(crate) const FIRST_GUESS: usize = 3;
+/// Tokens of a guess after a wrong one.
+const SHORTEST_GUESS: usize = 2;
+
+/// Tokens to guess next, where `len` were to be guessed, `guessed` were, and the first `accepted` of them were right. A wrong
+/// guess costs a part of a step for each of its tokens, so that guesses grow where they are right and shrink where they are
+/// not.
+pub(crate) fn next_len(len: usize, guessed: usize, accepted: usize) -> usize {
+    match accepted == guessed {
+        true => len.max(2 * accepted),
+        false => accepted.max(SHORTEST_GUESS),
+    }
+}
+
 /// What followed the last tokens of `tokens` where they came before: of several places the one with the most tokens in
 /// common, and of equals the latest. Up to `most` tokens; none where they never came before.
 ///
@@ -34,8 +49,22 @@ pub(crate) fn continuation(tokens: &[u32], most: usize) -> &[u32] {
 
 #[cfg(test)]
 mod tests {
-    use super::continuation;
+    use super::{FIRST_GUESS, continuation, next_len};
     use proptest::prelude::*;
+
+    #[test]
+    fn guesses_grow_where_they_are_right_and_shrink_where_they_are_not() {
+        let mut len = FIRST_GUESS;
+        for expected in [6, 12, 24] {
+            len = next_len(len, len, len);
+            assert_eq!(len, expected);
+        }
+        // As many as were right; a few even after none.
+        assert_eq!(next_len(len, 24, 23), 23);
+        assert_eq!(next_len(len, 24, 0), 2);
+        // The text had no more to guess from, which says nothing against long guesses.
+        assert_eq!(next_len(len, 1, 1), 24);
+    }
 
     #[test]
     fn the_longest_and_then_the_latest_repetition_counts() {
