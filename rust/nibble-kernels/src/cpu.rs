@@ -83,9 +83,7 @@ impl Cpu {
         out: &mut QuantizedActivations,
         cancel: &AtomicBool,
     ) -> Result<(), KernelError> {
-        /// Values of an item: handing it out costs little beside them.
-        const VALUES: usize = 4096;
-        let rows_of_item = VALUES.div_ceil(cols.max(1));
+        let rows_of_item = rows_to_quantize(cols);
         let (len, groups) = out.resize(x, cols, residuals)?;
         let chunk = rows_of_item * len;
         self.pool
@@ -93,6 +91,44 @@ impl Cpu {
                 let rows = x.chunks_exact(cols).skip(item * rows_of_item);
                 for (x, groups) in rows.zip(groups.chunks_exact_mut(len)) {
                     quantize_row(&self.kernels, x, residuals, groups);
+                }
+            })?;
+        Ok(())
+    }
+
+    /// [`Kernels::rms_norm`] of each row of `x`, `[rows, weight.len()]`, to `normed`, and [`quantize`](Self::quantize) of it
+    /// while it is in the cache.
+    ///
+    /// # Errors
+    /// As [`quantize`](Self::quantize), and [`KernelError::Shape`] where `normed` is not as long as `x`.
+    pub fn rms_norm_and_quantize(
+        &self,
+        x: &[f32],
+        (weight, epsilon): (&[f32], f32),
+        normed: &mut [f32],
+        residuals: bool,
+        out: &mut QuantizedActivations,
+        cancel: &AtomicBool,
+    ) -> Result<(), KernelError> {
+        let cols = weight.len();
+        let rows_of_item = rows_to_quantize(cols);
+        KernelError::check("normalised activations", x.len(), normed.len())?;
+        let (len, groups) = out.resize(x, cols, residuals)?;
+        let outs = normed
+            .chunks_mut(rows_of_item * cols)
+            .zip(groups.chunks_mut(rows_of_item * len));
+        let mut items: Vec<_> = x.chunks(rows_of_item * cols).zip(outs).collect();
+        self.pool
+            .for_each_chunk(&mut items, 1, cancel, |_, items| {
+                for (x, (normed, groups)) in items {
+                    let rows = x
+                        .chunks_exact(cols)
+                        .zip(normed.chunks_exact_mut(cols))
+                        .zip(groups.chunks_exact_mut(len));
+                    for ((x, normed), groups) in rows {
+                        self.kernels.rms_norm(x, weight, epsilon, normed);
+                        quantize_row(&self.kernels, normed, residuals, groups);
+                    }
                 }
             })?;
         Ok(())
@@ -336,6 +372,12 @@ impl Cpu {
             tokens_per_item,
         }
     }
+}
+
+/// Rows of `cols` values that are quantized at once: handing them out costs little beside them.
+fn rows_to_quantize(cols: usize) -> usize {
+    const VALUES: usize = 4096;
+    VALUES.div_ceil(cols.max(1))
 }
 
 /// How large an item of a product may be.

@@ -55,6 +55,36 @@ fn residuals_make_sixteen_bits_of_eight() {
 }
 
 #[test]
+fn normalised_rows_are_quantized_as_they_are_alone() {
+    let (rows, cols) = (301, 160);
+    let mut random = Random(4);
+    let (x, weight) = (random.floats(rows * cols), random.floats(cols));
+    let never = AtomicBool::new(false);
+    for kernels in Kernels::supported() {
+        let cpu = Cpu::with_kernels(kernels, 3);
+        let mut expected = vec![0.0; x.len()];
+        for (x, normed) in x.chunks(cols).zip(expected.chunks_mut(cols)) {
+            kernels.rms_norm(x, &weight, 1e-5, normed);
+        }
+        for residuals in [false, true] {
+            let (mut apart, mut fused) = (QuantizedActivations::new(), QuantizedActivations::new());
+            cpu.quantize(&expected, cols, residuals, &mut apart, &never)
+                .unwrap();
+            let mut normed = vec![f32::NAN; x.len()];
+            let mut fuse = |normed: &mut [f32]| {
+                let norm = (&weight[..], 1e-5);
+                cpu.rms_norm_and_quantize(&x, norm, normed, residuals, &mut fused, &never)
+            };
+            let wrong = fuse(&mut normed[1..]);
+            assert!(matches!(wrong, Err(KernelError::Shape { .. })), "{wrong:?}");
+            fuse(&mut normed).unwrap();
+            assert_eq!(normed, expected);
+            assert_eq!(format!("{fused:?}"), format!("{apart:?}"));
+        }
+    }
+}
+
+#[test]
 fn threads_quantize_as_one_does() {
     // Items of several rows, the last of fewer.
     let (rows, cols) = (301, 160);

@@ -160,10 +160,14 @@ impl Pass<'_> {
         scratch: &mut Scratch,
     ) -> Result<()> {
         let hparams = &self.model.hparams;
-        self.norm(&layer.attention_norm, &scratch.x, &mut scratch.normed)?;
+        self.norm_for(
+            [&layer.query, &layer.key, &layer.value],
+            &layer.attention_norm,
+            &scratch.x,
+            (&mut scratch.normed, &mut scratch.quantized),
+        )?;
         self.linear(
-            &scratch.normed,
-            &mut scratch.quantized,
+            (&scratch.normed, &scratch.quantized),
             [
                 (&layer.query, &mut scratch.queries),
                 (&layer.key, &mut scratch.keys),
@@ -277,9 +281,13 @@ impl Pass<'_> {
 
     /// `x += down(silu(gate(norm(x))) * up(norm(x)))`
     fn feed_forward(&self, layer: &Layer, scratch: &mut Scratch) -> Result<()> {
-        self.norm(&layer.ffn_norm, &scratch.x, &mut scratch.normed)?;
         let (gate, up) = (&layer.gate, &layer.up);
-        self.quantize_for([gate, up], &scratch.normed, &mut scratch.quantized)?;
+        self.norm_for(
+            [gate, up],
+            &layer.ffn_norm,
+            &scratch.x,
+            (&mut scratch.normed, &mut scratch.quantized),
+        )?;
         let input = |weight| self.input(weight, &scratch.normed, &scratch.quantized);
         self.model.cpu.matmul_swiglu(
             (gate.matrix()?, input(gate)),
@@ -363,15 +371,12 @@ impl Pass<'_> {
         })
     }
 
-    /// Matrix products that share their input, as one job for the threads.
+    /// Matrix products that share their input, plain and quantized, as one job for the threads.
     fn linear<const N: usize>(
         &self,
-        x: &[f32],
-        quantized: &mut QuantizedActivations,
+        (x, quantized): (&[f32], &QuantizedActivations),
         products: [(&Weight, &mut Vec<f32>); N],
     ) -> Result<()> {
-        let weights = products.each_ref().map(|(weight, _)| *weight);
-        self.quantize_for(weights, x, quantized)?;
         let products = products
             .into_iter()
             .map(|(weight, out)| {
@@ -414,9 +419,29 @@ impl Pass<'_> {
         let Some(weight) = weights.iter().find(|w| self.quantizes(w.format)) else {
             return Ok(());
         };
-        let residuals = self.precision == Precision::Q16;
-        let cpu = &self.model.cpu;
-        Ok(cpu.quantize(x, weight.columns, residuals, quantized, self.cancel)?)
+        let (cpu, columns) = (&self.model.cpu, weight.columns);
+        Ok(cpu.quantize(x, columns, self.has_residuals(), quantized, self.cancel)?)
+    }
+
+    /// [`norm`](Self::norm), and what [`quantize_for`](Self::quantize_for) makes of it.
+    fn norm_for<const N: usize>(
+        &self,
+        weights: [&Weight; N],
+        norm: &[f32],
+        x: &[f32],
+        (normed, quantized): (&mut [f32], &mut QuantizedActivations),
+    ) -> Result<()> {
+        if !weights.iter().any(|w| self.quantizes(w.format)) {
+            return self.norm(norm, x, normed);
+        }
+        let norm = (norm, self.model.hparams.rms_epsilon);
+        let (cpu, has_residuals) = (&self.model.cpu, self.has_residuals());
+        Ok(cpu.rms_norm_and_quantize(x, norm, normed, has_residuals, quantized, self.cancel)?)
+    }
+
+    /// Whether quantized inputs come with their residuals.
+    fn has_residuals(&self) -> bool {
+        self.precision == Precision::Q16
     }
 
     /// The input of a product in the form that `weight` is multiplied with.
