@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nibble::ErrorKind;
@@ -31,7 +31,10 @@ pub(crate) enum Failure {
     /// What came in cannot be understood.
     Input(String),
     /// A lexicon or a word list that cannot be used.
-    Lexicon { file: PathBuf, source: LexiconError },
+    Lexicon {
+        file: PathBuf,
+        source: Box<LexiconError>,
+    },
     /// The user's words cannot be read or written.
     UserModel(UserModelError),
     /// No file and no installed model has this name.
@@ -45,6 +48,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// A lexicon in `file`, or a word list, that cannot be used.
+    pub(crate) fn of_lexicon(file: &Path, source: LexiconError) -> Failure {
+        Failure::Lexicon {
+            file: file.to_path_buf(),
+            source: Box::new(source),
+        }
+    }
+
     /// A failure to write results.
     pub(crate) fn of_output(source: io::Error) -> Failure {
         match source.kind() {
@@ -61,7 +72,8 @@ impl Failure {
             Failure::Engine(error) | Failure::Line { source: error, .. } => error.kind().name(),
             Failure::Io { .. } => ErrorKind::Io.name(),
             Failure::Input(_) => "invalid_input",
-            Failure::Lexicon { source, .. } => match source {
+            Failure::Lexicon { source, .. } => match &**source {
+                LexiconError::File(error) => error.kind().name(),
                 LexiconError::Io { .. } => ErrorKind::Io.name(),
                 _ => "invalid_lexicon",
             },
@@ -82,11 +94,12 @@ impl Failure {
             Failure::Line { number, source } => format!("line {number}: {source}"),
             Failure::Io { what, source } => format!("{what}: {source}"),
             Failure::Input(message) | Failure::SelfTest(message) => message.clone(),
-            // It names the file itself.
-            Failure::Lexicon { source, .. } if matches!(source, LexiconError::Io { file, .. } if !file.as_os_str().is_empty()) => {
-                source.to_string()
-            }
-            Failure::Lexicon { file, source } => format!("{}: {source}", file.display()),
+            Failure::Lexicon { file, source } => match &**source {
+                // They name the file themselves.
+                LexiconError::File(error) => error.to_string(),
+                LexiconError::Io { file, .. } if !file.as_os_str().is_empty() => source.to_string(),
+                _ => format!("{}: {source}", file.display()),
+            },
             Failure::UserModel(error) => error.to_string(),
             Failure::ModelNotFound { name, hint } => {
                 format!(

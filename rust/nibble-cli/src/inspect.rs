@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use nibble::gguf::{Gguf, Metadata, Value};
+use nibble::gguf::{Gguf, Layout, Metadata, Value};
 use nibble::hparams::Hparams;
+use nibble::prepared::Attachment;
 use nibble::rope::RopeScaling;
 use nibble::{KvFormat, Model, ModelOptions};
 use serde::Serialize;
@@ -37,8 +38,10 @@ struct Report {
     alignment: u64,
     name: Option<String>,
     architecture: Option<String>,
-    /// Layout of the weights; none for plain rows.
+    /// Layout of the matrices of a prepared file.
     prepared: Option<&'static str>,
+    /// What a prepared file holds beside the model, such as lexicons.
+    attachments: Vec<AttachmentReport>,
     parameters: u64,
     /// Whether this engine runs the model.
     runs: bool,
@@ -78,6 +81,12 @@ struct TokenizerReport {
 }
 
 #[derive(Debug, Serialize)]
+struct AttachmentReport {
+    name: String,
+    bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
 struct TensorReport {
     name: String,
     #[serde(rename = "type")]
@@ -90,14 +99,14 @@ struct TensorReport {
 pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let file = models::find(&arguments.model.model)?;
     let gguf = Gguf::open(&file)?;
-    let report = report(&gguf, &file);
+    let report = report(&gguf, &file)?;
     if output.is_json() {
         return output.object(&report);
     }
     show(&report, gguf.metadata(), arguments.tensors, output)
 }
 
-fn report(gguf: &Gguf, file: &Path) -> Report {
+fn report(gguf: &Gguf, file: &Path) -> Result<Report, Failure> {
     let metadata = gguf.metadata();
     let string = |key: &str| match metadata.get(key) {
         Some(Value::String(bytes)) => Some(String::from_utf8_lossy(bytes).into_owned()),
@@ -125,13 +134,21 @@ fn report(gguf: &Gguf, file: &Path) -> Report {
         offset: tensor.offset,
         bytes: tensor.size_bytes,
     };
-    Report {
+    let has_strips = gguf.tensors().any(|tensor| tensor.layout == Layout::Strips);
+    let layout = if has_strips { "interleaved" } else { "rows" };
+    let attachments = gguf.attachments()?;
+    let attached = |attachment: &Attachment| AttachmentReport {
+        name: attachment.name.clone(),
+        bytes: attachment.bytes.len() as u64,
+    };
+    Ok(Report {
         file: file.to_string_lossy().into_owned(),
         bytes: gguf.size_bytes(),
         gguf_version: gguf.version(),
         alignment: gguf.alignment(),
         name: string("general.name"),
-        prepared: gguf.prepared_source().map(|_| "interleaved"),
+        prepared: gguf.prepared_source().map(|_| layout),
+        attachments: attachments.iter().map(attached).collect(),
         architecture: string("general.architecture"),
         parameters: gguf.tensors().map(|tensor| tensor.elements() as u64).sum(),
         runs: opened.is_some(),
@@ -156,7 +173,7 @@ fn report(gguf: &Gguf, file: &Path) -> Report {
             .map(|(key, value)| (key.to_owned(), to_json(value)))
             .collect(),
         tensors: gguf.tensors().map(listed).collect(),
-    }
+    })
 }
 
 fn network(hparams: &Hparams) -> Network {
@@ -263,6 +280,9 @@ fn show(
             &format!("KV cache {format}"),
             &format!("{} a token", bytes(*size)),
         ]);
+    }
+    for attachment in &report.attachments {
+        table.row([&attachment.name, &bytes(attachment.bytes)]);
     }
     match &report.reason {
         None => table.row([&"runs", &"yes"]),

@@ -79,10 +79,7 @@ fn build_lexicon(
     out: &PathBuf,
     output: &Output,
 ) -> Result<(), Failure> {
-    let of_list = |source| Failure::Lexicon {
-        file: list.clone(),
-        source,
-    };
+    let of_list = |source| Failure::of_lexicon(list, source);
     let of_out = |source| Failure::Io {
         what: out.display().to_string(),
         source,
@@ -101,10 +98,7 @@ fn build_lexicon(
     let written = std::fs::write(&unfinished, &file)
         .map_err(of_out)
         .and_then(|()| {
-            Lexicon::open(&unfinished).map_err(|source| Failure::Lexicon {
-                file: out.clone(),
-                source,
-            })
+            Lexicon::open(&unfinished).map_err(|source| Failure::of_lexicon(out, source))
         })
         .and_then(|lexicon| {
             std::fs::rename(&unfinished, out).map_err(of_out)?;
@@ -131,10 +125,7 @@ fn build_lexicon(
 }
 
 fn show(file: &PathBuf, prefix: &str, top: usize, output: &Output) -> Result<(), Failure> {
-    let lexicon = Lexicon::open(file).map_err(|source| Failure::Lexicon {
-        file: file.clone(),
-        source,
-    })?;
+    let lexicon = Lexicon::open(file).map_err(|source| Failure::of_lexicon(file, source))?;
     let words: Vec<Word> = lexicon
         .completions(prefix, top)
         .into_iter()

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::ProgressBar;
-use nibble::prepared::{self, Preparation, Progress, Restoration};
+use nibble::prepared::{self, Preparation, PreparationOptions, Progress, Restoration};
 use nibble::{CancelHandle, Error};
+use nibble_kernels::InstructionSet;
+use nibble_keyboard::Lexicon;
 use serde::Serialize;
 
 use crate::engine::ModelArgument;
@@ -13,6 +16,7 @@ use crate::interrupt::Interrupt;
 use crate::models;
 use crate::output::{Output, bytes};
 use crate::progress;
+use crate::typing::lexicon_file;
 
 /// Write a model as the fast kernels want it, beside the file, where every command then finds it.
 ///
@@ -26,9 +30,27 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
+    /// The instruction set of the CPU that the file is for; it runs on every other, too [default: this CPU's].
+    #[arg(long = "for", value_name = "SET", value_parser = instruction_sets())]
+    target: Option<InstructionSet>,
+
+    /// A lexicon to put into the file: a file, or a language such as `de` that was installed; one for each language. A
+    /// keyboard finds them there.
+    #[arg(long = "lexicon", value_name = "LEXICON")]
+    lexicons: Vec<PathBuf>,
+
     /// Write the file that the prepared model MODEL was made from to this file.
-    #[arg(long, value_name = "FILE", conflicts_with = "out")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "target", "lexicons"])]
     restore: Option<PathBuf>,
+}
+
+/// Instruction sets by name. All but the portable reference have the same layout today.
+fn instruction_sets() -> impl TypedValueParser<Value = InstructionSet> {
+    let names = InstructionSet::ALL.map(InstructionSet::name);
+    PossibleValuesParser::new(names).try_map(|name| {
+        let mut sets = InstructionSet::ALL.into_iter();
+        sets.find(|set| set.name() == name).ok_or("no such set")
+    })
 }
 
 #[derive(Debug, Serialize)]
@@ -50,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
         None => {
             let out = arguments.out.clone();
             let out = out.unwrap_or_else(|| prepared::destination(&model));
-            let mut work = Preparation::new(&model, &out)?;
+            let mut work = Preparation::new(&model, &out, arguments.options()?)?;
             finish(output, "preparing", &cancel, || work.step())?;
             out
         }
@@ -63,6 +85,21 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
         });
     }
     output.line(format_args!("{}: {}", written.display(), bytes(size)))
+}
+
+impl Arguments {
+    fn options(&self) -> Result<PreparationOptions, Failure> {
+        let mut options = PreparationOptions::default();
+        options.instruction_set = self.target.unwrap_or(options.instruction_set);
+        for name in &self.lexicons {
+            let file = lexicon_file(name);
+            match Lexicon::attachment(&file) {
+                Ok(attachment) => options.attachments.push(attachment),
+                Err(source) => return Err(Failure::of_lexicon(&file, source)),
+            }
+        }
+        Ok(options)
+    }
 }
 
 /// Works until the file is there, or the user has enough.

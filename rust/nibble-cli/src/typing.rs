@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nibble::Model;
+use nibble::{Error, Model};
 use nibble_keyboard::geometry::Layout;
 use nibble_keyboard::user_model::{Bounds, UserModel};
 use nibble_keyboard::{
@@ -25,8 +25,8 @@ pub(crate) struct TypingArguments {
     pub(crate) model: Option<PathBuf>,
 
     /// A lexicon: a file, or a language such as `de` that was installed; more than one for several
-    /// languages at once.
-    #[arg(long = "lexicon", value_name = "LEXICON", default_value = "en")]
+    /// languages at once [default: those that a prepared model holds, else `en`].
+    #[arg(long = "lexicon", value_name = "LEXICON")]
     lexicons: Vec<PathBuf>,
 
     /// A text in the style of what is typed, which the model reads first [default: one for each kind of field].
@@ -70,30 +70,39 @@ impl TypingArguments {
         self.compute.open(&model, None).map(Some)
     }
 
-    /// The lexicons. Without the default one words come from the model alone, which is told and is no error.
-    pub(crate) fn open_lexicons(&self, output: &Output) -> Result<Lexicons, Failure> {
-        let mut lexicons = Vec::new();
-        for name in &self.lexicons {
+    /// The lexicons that are asked for, else those in the model, else the English one. Without that, words come from the
+    /// model alone, which is told and is no error.
+    pub(crate) fn open_lexicons(
+        &self,
+        model: Option<&Model>,
+        output: &Output,
+    ) -> Result<Lexicons, Failure> {
+        let asked_for = self.lexicons.iter().map(|name| {
             let file = lexicon_file(name);
+            Lexicon::open(&file).map_err(|source| Failure::of_lexicon(&file, source))
+        });
+        let mut lexicons: Vec<Lexicon> = asked_for.collect::<Result<_, _>>()?;
+        if let (true, Some(model)) = (lexicons.is_empty(), model) {
+            lexicons = Lexicon::all_in(model.gguf())
+                .map_err(|source| Failure::of_lexicon(model.gguf().file(), source))?;
+        }
+        if lexicons.is_empty() {
+            let file = lexicon_file(Path::new("en"));
             match Lexicon::open(&file) {
-                Ok(lexicon) => lexicons.push(Arc::new(lexicon)),
-                Err(LexiconError::Io { source, .. })
-                    if source.kind() == io::ErrorKind::NotFound && self.is_default(name) =>
+                Ok(lexicon) => lexicons.push(lexicon),
+                Err(LexiconError::File(Error::Io { source, .. }))
+                    if source.kind() == io::ErrorKind::NotFound =>
                 {
                     output.warn("no English lexicon is installed (scripts/build-lexicons makes it): suggestions are poor without one");
                 }
-                Err(source) => return Err(Failure::Lexicon { file, source }),
+                Err(source) => return Err(Failure::of_lexicon(&file, source)),
             }
         }
-        Ok(Lexicons::new(lexicons))
+        Ok(Lexicons::new(lexicons.into_iter().map(Arc::new).collect()))
     }
 
-    fn is_default(&self, name: &Path) -> bool {
-        name == Path::new("en") && self.lexicons.len() == 1
-    }
-
-    /// How the engine works.
-    pub(crate) fn options(&self) -> Result<CompleterOptions, Failure> {
+    /// How the engine works with these lexicons.
+    pub(crate) fn options(&self, lexicons: &Lexicons) -> Result<CompleterOptions, Failure> {
         let primers = match &self.primer {
             _ if self.no_primer => Primers::none(),
             Some(file) => Primers::same(&read_text(file)?),
@@ -102,7 +111,7 @@ impl TypingArguments {
         Ok(CompleterOptions {
             primers,
             layout: Some(self.open_layout()?),
-            emoji: self.open_emoji()?,
+            emoji: self.open_emoji(lexicons)?,
             suggest_offensive: self.offensive,
             expand: self.expand,
             look_ahead: self.look_ahead,
@@ -119,12 +128,18 @@ impl TypingArguments {
         })
     }
 
-    /// The emoji that were installed with the first lexicon; none where there are none.
-    fn open_emoji(&self) -> Result<EmojiTable, Failure> {
-        let lexicon = self.lexicons.first().map(|name| lexicon_file(name));
-        let Some(file) = lexicon.map(|file| file.with_extension("emoji.tsv")) else {
+    /// The emoji that were installed with the first lexicon, or for its language; none where there are none.
+    fn open_emoji(&self, lexicons: &Lexicons) -> Result<EmojiTable, Failure> {
+        let language = || Some(Path::new(lexicons.as_slice().first()?.language()));
+        let Some(name) = self
+            .lexicons
+            .first()
+            .map(PathBuf::as_path)
+            .or_else(language)
+        else {
             return Ok(EmojiTable::default());
         };
+        let file = lexicon_file(name).with_extension("emoji.tsv");
         match fs::read_to_string(&file) {
             Ok(text) => EmojiTable::from_text(&text)
                 .map_err(|error| Failure::Input(format!("{}: {error}", file.display()))),
@@ -142,12 +157,10 @@ impl TypingArguments {
         user: Option<UserModel>,
         output: &Output,
     ) -> Result<Completer, Failure> {
-        Ok(Completer::new(
-            self.open_model()?,
-            self.open_lexicons(output)?,
-            user,
-            self.options()?,
-        ))
+        let model = self.open_model()?;
+        let lexicons = self.open_lexicons(model.as_deref(), output)?;
+        let options = self.options(&lexicons)?;
+        Ok(Completer::new(model, lexicons, user, options))
     }
 }
 
@@ -176,7 +189,7 @@ pub(crate) fn read_text(file: &Path) -> Result<String, Failure> {
 }
 
 /// `name` itself where it looks like a file, else the installed lexicon of that language.
-fn lexicon_file(name: &Path) -> PathBuf {
+pub(crate) fn lexicon_file(name: &Path) -> PathBuf {
     let is_file = name.extension().is_some() || name.components().count() > 1 || name.is_file();
     match models::lexicon_directory().filter(|_| !is_file) {
         Some(directory) => directory.join(name).with_extension("lex"),

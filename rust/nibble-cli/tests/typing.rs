@@ -40,6 +40,21 @@ fn lexicon(directory: &Path) -> PathBuf {
     out
 }
 
+#[test]
+fn a_prepared_model_brings_its_lexicon() {
+    let directory = tempfile::tempdir().unwrap();
+    let prepared = directory.path().join("model.nibble.gguf");
+    let mut command = nibble("prepare --json --for neon-dotprod --out");
+    command.arg(&prepared).arg("--lexicon");
+    object(command.arg(lexicon(directory.path())).arg(tiny()));
+
+    let inspected = object(nibble("inspect --json").arg(&prepared));
+    assert_eq!(inspected["attachments"][0]["name"], "lexicon.en");
+    let mut command = nibble("suggest --no-primer --text Mo --model");
+    let shown = succeed(&command.arg(&prepared).output().unwrap());
+    assert!(shown.contains("Moses"), "{shown}");
+}
+
 /// Answers of `nibble suggest --stdio`, with the tiny model unless `model` is false.
 fn suggest(lines: &[Value], model: bool, more: &str) -> Vec<Value> {
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();

@@ -472,6 +472,7 @@ impl NibbleError {
             found,
         };
         match error {
+            LexiconError::File(error) => error.into(),
             LexiconError::Io { file, source } => {
                 NibbleError::io(file.to_string_lossy().into_owned(), &source)
             }

@@ -17,7 +17,7 @@ pub struct Lexicon {
 }
 
 impl Lexicon {
-    fn of(lexicon: keyboard::Lexicon) -> Arc<Lexicon> {
+    pub(crate) fn of(lexicon: keyboard::Lexicon) -> Arc<Lexicon> {
         Arc::new(Lexicon {
             lexicon: Shared::new("lexicon", Arc::new(lexicon)),
         })
@@ -49,24 +49,7 @@ impl Lexicon {
         name: String,
     ) -> Result<Arc<Lexicon>> {
         let file = File::from(descriptor::duplicate(descriptor, &name)?);
-        let failed = |source| NibbleError::io(name.clone(), &source);
-        let available = file
-            .metadata()
-            .map_err(failed)?
-            .len()
-            .saturating_sub(offset);
-        if length > available {
-            return Err(NibbleError::Truncated {
-                code: "truncated".to_owned(),
-                detail: format!(
-                    "{name}: {length} bytes at byte {offset} are needed, the file has {available} more"
-                ),
-                file: name,
-                needed: length,
-                available,
-            });
-        }
-        let lexicon = keyboard::Lexicon::open_window(&file, offset, length, &name)
+        let lexicon = keyboard::Lexicon::open_window(file, offset, length, &name)
             .map_err(|error| NibbleError::lexicon(&name, error))?;
         Ok(Lexicon::of(lexicon))
     }

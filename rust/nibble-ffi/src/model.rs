@@ -10,6 +10,7 @@ use nibble::gguf::{Gguf, Value};
 use crate::backend::{BackendChoice, BackendStatus};
 use crate::descriptor;
 use crate::error::{NibbleError, Result};
+use crate::lexicon::Lexicon;
 use crate::session::{Session, SessionOptions};
 use crate::shared::Shared;
 
@@ -271,6 +272,14 @@ impl Model {
             context_length: count(hparams.context_length),
             layers: count(hparams.layers),
         })
+    }
+
+    /// The lexicons that its prepared file holds, sorted by language and mapped with it; none where it holds none.
+    pub fn lexicons(&self) -> Result<Vec<Arc<Lexicon>>> {
+        let model = self.model.get()?;
+        let lexicons = nibble_keyboard::Lexicon::all_in(model.gguf())
+            .map_err(|error| NibbleError::lexicon(&model.gguf().file().to_string_lossy(), error))?;
+        Ok(lexicons.into_iter().map(Lexicon::of).collect())
     }
 
     /// What runs the network now.

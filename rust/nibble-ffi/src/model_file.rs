@@ -162,9 +162,15 @@ impl ModelFile {
     }
 
     /// Begins to write the file's prepared form, which opens faster and runs faster: to `destination`, or where
-    /// [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path.
-    #[uniffi::method(default(destination = None))]
-    pub fn prepare(&self, destination: Option<String>) -> Result<Arc<Preparation>> {
+    /// [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path. Of the lexicons in
+    /// the files `lexicons`, at most one for each language, it carries copies, which [`Model::lexicons`](crate::Model::lexicons)
+    /// opens.
+    #[uniffi::method(default(destination = None, lexicons = []))]
+    pub fn prepare(
+        &self,
+        destination: Option<String>,
+        lexicons: Vec<String>,
+    ) -> Result<Arc<Preparation>> {
         let Place::Path(path) = &self.place else {
             let found = self.place.name();
             return Err(NibbleError::invalid(
@@ -176,7 +182,7 @@ impl ModelFile {
         let path = Path::new(path);
         let beside = || nibble::prepared::destination(path);
         let destination = destination.map_or_else(beside, PathBuf::from);
-        Preparation::new(path, &destination)
+        Preparation::new(path, &destination, &lexicons)
     }
 
     /// Begins to compare the file's SHA-256 with `sha256`, 64 hexadecimal digits.

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::Result;
+use nibble::prepared::PreparationOptions;
+use nibble_keyboard::Lexicon;
+
+use crate::error::{NibbleError, Result};
 use crate::exclusive::Exclusive;
 
 /// How far a preparation is, in bytes of work, which are more than the file has: it is read twice.
@@ -23,8 +26,20 @@ pub struct Preparation {
 }
 
 impl Preparation {
-    pub(crate) fn new(source: &Path, destination: &Path) -> Result<Arc<Preparation>> {
-        let work = nibble::prepared::Preparation::new(source, destination)?;
+    /// Of a model with the lexicons in the files `lexicons`.
+    pub(crate) fn new(
+        source: &Path,
+        destination: &Path,
+        lexicons: &[String],
+    ) -> Result<Arc<Preparation>> {
+        let attachments = lexicons.iter().map(|file| {
+            Lexicon::attachment(file).map_err(|error| NibbleError::lexicon(file, error))
+        });
+        let options = PreparationOptions {
+            attachments: attachments.collect::<Result<_>>()?,
+            ..PreparationOptions::default()
+        };
+        let work = nibble::prepared::Preparation::new(source, destination, options)?;
         Ok(Arc::new(Preparation {
             work: Exclusive::new("preparation", work),
         }))

@@ -50,6 +50,30 @@ pub enum InstructionSet {
 }
 
 impl InstructionSet {
+    /// All of them, those of other processors than this one's too.
+    pub const ALL: [InstructionSet; 7] = [
+        InstructionSet::Scalar,
+        InstructionSet::Avx2,
+        InstructionSet::AvxVnni,
+        InstructionSet::Avx512,
+        InstructionSet::Neon,
+        InstructionSet::NeonDot,
+        InstructionSet::NeonI8mm,
+    ];
+
+    /// How the rows of quantized matrices lie best for it: interleaved where it has kernels for that.
+    pub const fn layout(self) -> Layout {
+        match self {
+            InstructionSet::Scalar => Layout::Rows,
+            InstructionSet::Avx2
+            | InstructionSet::AvxVnni
+            | InstructionSet::Avx512
+            | InstructionSet::Neon
+            | InstructionSet::NeonDot
+            | InstructionSet::NeonI8mm => Layout::Strips,
+        }
+    }
+
     /// The name in lower case.
     pub const fn name(self) -> &'static str {
         match self {
@@ -341,5 +365,19 @@ impl Kernels {
     ) {
         // SAFETY: as in `matmul_q8`.
         unsafe { (self.table.ops.softmax_step)(scores, scale, state, out) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_interleaved_for_whom_that_is_faster() {
+        for kernels in Kernels::supported() {
+            let has_strips = kernels.table.strips_q8.is_some();
+            let wants_strips = kernels.instruction_set().layout() == Layout::Strips;
+            assert_eq!(has_strips, wants_strips, "{kernels:?}");
+        }
     }
 }

@@ -428,7 +428,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let prepared = folder.path().join("model.nibble.gguf");
         let source = nibble_testkit::fixture("phi3-tiny/model-q8_0.gguf");
-        let mut work = nibble::prepared::Preparation::new(&source, &prepared).unwrap();
+        let mut work =
+            nibble::prepared::Preparation::new(&source, &prepared, Default::default()).unwrap();
         while work.step().unwrap().is_some() {}
         let [mut plain, mut prepared] = [source, prepared].map(|path| {
             let options = ModelOptions {

@@ -2,7 +2,7 @@
 //!
 //! Positions and lengths count Unicode scalar values everywhere.
 
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 pub mod boundary;
 mod boundary_model;
@@ -17,7 +17,6 @@ pub mod geometry;
 mod ghost;
 pub mod latency;
 pub mod lexicon;
-mod mapped_file;
 pub mod model_words;
 pub mod position;
 pub mod primer;

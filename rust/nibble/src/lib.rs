@@ -34,6 +34,7 @@ pub mod generation;
 pub mod gguf;
 pub mod hparams;
 pub mod kv_cache;
+mod mapping;
 pub mod memory;
 pub mod model;
 pub mod prepared;
@@ -48,6 +49,7 @@ pub use generation::{Chunk, Generation, GenerationOptions, GenerationState, Stat
 pub use gguf::Gguf;
 pub use hparams::{Architecture, Hparams};
 pub use kv_cache::KvCache;
+pub use mapping::SharedBytes;
 pub use memory::MemoryEstimate;
 pub use model::{Model, ModelOptions};
 pub use nibble_kernels::{Format, KvFormat, Priority};

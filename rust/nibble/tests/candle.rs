@@ -303,7 +303,7 @@ fn a_prepared_file_gives_the_logits_of_its_source() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         let prepared = directory.path().join("model.nibble.gguf");
-        let mut work = Preparation::new(&fixture(name), &prepared).unwrap();
+        let mut work = Preparation::new(&fixture(name), &prepared, Default::default()).unwrap();
         while work.step().unwrap().is_some() {}
         let (source, prepared) = (on_candle(fixture(name)), on_candle(&prepared));
         assert!(prepared.gguf().prepared_source().is_some());

@@ -15,12 +15,14 @@ use std::sync::Arc;
 
 use nibble::backend::{HeadRows, Precision};
 use nibble::gguf::Layout;
-use nibble::prepared::{Preparation, Restoration, destination, find};
+use nibble::prepared::{
+    Attachment, Preparation, PreparationOptions, Restoration, destination, find,
+};
 use nibble::{
     CancelHandle, Error, ErrorKind, Gguf, Model, ModelOptions, Session, SessionOptions,
     SpecialTokens, Tokenizer,
 };
-use nibble_kernels::Kernels;
+use nibble_kernels::{InstructionSet, Kernels};
 use nibble_testkit::{fixture, smollm2};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -35,7 +37,15 @@ const MODELS: [&str; 5] = [
 ];
 
 fn prepare(source: &Path, destination: &Path) -> Result<(), Error> {
-    let mut work = Preparation::new(source, destination)?;
+    prepare_with(source, destination, PreparationOptions::default())
+}
+
+fn prepare_with(
+    source: &Path,
+    destination: &Path,
+    options: PreparationOptions,
+) -> Result<(), Error> {
+    let mut work = Preparation::new(source, destination, options)?;
     let (mut done, mut total) = (0, 0);
     while let Some(progress) = work.step()? {
         assert!(progress.done >= done && progress.done <= progress.total);
@@ -145,6 +155,80 @@ fn prepared_models_compute_the_same_on_every_instruction_set() {
             }
         }
     }
+}
+
+#[test]
+fn a_file_for_one_instruction_set_serves_all() {
+    let (directory, model) = copy_of(MODELS[1]);
+    let prepare_for = |instruction_set: InstructionSet| {
+        let prepared = directory.path().join(instruction_set.name());
+        let options = PreparationOptions {
+            instruction_set,
+            ..PreparationOptions::default()
+        };
+        prepare_with(&model, &prepared, options).unwrap();
+        prepared
+    };
+    let strips = |file: &Path| {
+        let gguf = Gguf::open(file).unwrap();
+        let is_strips = |layout| layout == Layout::Strips;
+        gguf.tensors()
+            .filter(|tensor| is_strips(tensor.layout))
+            .count()
+    };
+    let back = directory.path().join("back.gguf");
+    let expected = logits(&model, Kernels::scalar(), Precision::Q16, &[1, 7, 3]);
+    for instruction_set in InstructionSet::ALL {
+        let prepared = prepare_for(instruction_set);
+        let wants_strips = instruction_set != InstructionSet::Scalar;
+        assert_eq!(strips(&prepared) > 0, wants_strips, "{instruction_set:?}");
+        for kernels in Kernels::supported() {
+            let found = logits(&prepared, kernels, Precision::Q16, &[1, 7, 3]);
+            let what = format!("for {instruction_set:?}, with {kernels:?}");
+            assert_close(&found, &expected, Precision::Q16, &what);
+        }
+        restore(&prepared, &back).unwrap();
+        assert!(fs::read(&back).unwrap() == fs::read(&model).unwrap());
+    }
+}
+
+#[test]
+fn attachments_are_carried_and_not_restored() {
+    let (directory, model) = copy_of(MODELS[0]);
+    let prepared = destination(&model);
+    let attachment = |name: &str, bytes: &[u8]| Attachment {
+        name: name.to_owned(),
+        bytes: bytes.to_vec().into(),
+    };
+    let with = |attachments| PreparationOptions {
+        attachments,
+        ..PreparationOptions::default()
+    };
+    let attached = vec![attachment("words", b"ab\0\xff"), attachment("empty", b"")];
+    prepare_with(&model, &prepared, with(attached)).unwrap();
+    let gguf = Gguf::open(&prepared).unwrap();
+    let found = gguf.attachments().unwrap();
+    let found: Vec<_> = found
+        .iter()
+        .map(|file| (&*file.name, &*file.bytes))
+        .collect();
+    assert_eq!(found, [("empty", &b""[..]), ("words", b"ab\0\xff")]);
+    assert_eq!(find(&model), prepared, "still taken for the model's");
+    assert!(
+        Gguf::open(&model)
+            .unwrap()
+            .attachments()
+            .unwrap()
+            .is_empty()
+    );
+
+    let back = directory.path().join("back.gguf");
+    restore(&prepared, &back).unwrap();
+    assert!(fs::read(&back).unwrap() == fs::read(&model).unwrap());
+
+    let twice = vec![attachment("words", b"a"), attachment("words", b"b")];
+    let error = Preparation::new(&model, &prepared, with(twice)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
 }
 
 #[test]
@@ -286,7 +370,7 @@ fn work_that_is_dropped_leaves_nothing_and_can_be_done_again() {
     fs::write(&partial, "half of it").unwrap();
     let mut steps = 1;
     while {
-        let mut work = Preparation::new(&model, &prepared).unwrap();
+        let mut work = Preparation::new(&model, &prepared, PreparationOptions::default()).unwrap();
         let unfinished = (0..steps).all(|_| work.step().unwrap().is_some());
         drop(work);
         assert!(unfinished != prepared.exists());

@@ -5,6 +5,10 @@ internal import NibbleBindings
 public final class Lexicon: Sendable {
     let generated: NibbleBindings.Lexicon
 
+    init(_ generated: NibbleBindings.Lexicon) {
+        self.generated = generated
+    }
+
     /// Maps the lexicon at `url`. The file must not be changed in place while it is open; replace it by moving
     /// another over it.
     public init(contentsOf url: URL) throws {

@@ -68,6 +68,11 @@ public final class Model: Sendable {
         }
     }
 
+    /// The lexicons that its prepared file carries, sorted by language and mapped with it; none where it carries none.
+    public var lexicons: [Lexicon] {
+        get throws { try translatingErrors { try generated.lexicons().map { Lexicon($0) } } }
+    }
+
     /// What runs the network now.
     public var backend: Backend.Status {
         get throws {

@@ -94,14 +94,19 @@ public final class ModelFile: Sendable {
     ///
     /// - Parameters:
     ///   - destination: Where to; `nil` for beside the file.
+    ///   - lexicons: Files of lexicons, one for each language, of which it carries copies: ``Model/lexicons`` opens them.
     ///   - progress: Called every few megabytes, on no particular thread.
     /// - Throws: ``NibbleError/diskSpace(file:needed:available:_:)``, ``NibbleError/unsupported(file:found:_:)`` for a
     ///   file that is prepared already; `CancellationError` soon after the task was cancelled, and nothing is left then.
     public func prepare(
-        to destination: URL? = nil, progress: @Sendable (PreparationProgress) -> Void = { _ in }
+        to destination: URL? = nil,
+        lexicons: [URL] = [],
+        progress: @Sendable (PreparationProgress) -> Void = { _ in }
     ) async throws {
         let file = generated
-        let preparation = try await BlockingWork.computing.run { try file.prepare(destination: destination?.path) }
+        let preparation = try await BlockingWork.computing.run {
+            try file.prepare(destination: destination?.path, lexicons: lexicons.map(\.path))
+        }
         do {
             try await pull(progress) {
                 try preparation.next().map { PreparationProgress(done: $0.done, total: $0.total) }

@@ -2580,6 +2580,11 @@ public protocol ModelProtocol: AnyObject, Sendable {
     func info() throws  -> ModelInfo
     
     /**
+     * The lexicons that its prepared file holds, sorted by language and mapped with it; none where it holds none.
+     */
+    func lexicons() throws  -> [Lexicon]
+    
+    /**
      * Bytes of memory that the model with one session of these options takes.
      */
     func memoryEstimate(options: SessionOptions?) throws  -> MemoryEstimate
@@ -2737,6 +2742,18 @@ open func info()throws  -> ModelInfo  {
 }
     
     /**
+     * The lexicons that its prepared file holds, sorted by language and mapped with it; none where it holds none.
+     */
+open func lexicons()throws  -> [Lexicon]  {
+    return try  FfiConverterSequenceTypeLexicon.lift(try rustCallWithError(FfiConverterTypeNibbleError_lift) {
+        uniffiCallStatus in
+    uniffi_nibble_ffi_fn_method_model_lexicons(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+    
+    /**
      * Bytes of memory that the model with one session of these options takes.
      */
 open func memoryEstimate(options: SessionOptions? = nil)throws  -> MemoryEstimate  {
@@ -2835,9 +2852,11 @@ public protocol ModelFileProtocol: AnyObject, Sendable {
     
     /**
      * Begins to write the file's prepared form, which opens faster and runs faster: to `destination`, or where
-     * [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path.
+     * [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path. Of the lexicons in
+     * the files `lexicons`, at most one for each language, it carries copies, which [`Model::lexicons`](crate::Model::lexicons)
+     * opens.
      */
-    func prepare(destination: String?) throws  -> Preparation
+    func prepare(destination: String?, lexicons: [String]) throws  -> Preparation
     
     /**
      * Begins to compare the file's SHA-256 with `sha256`, 64 hexadecimal digits.
@@ -2944,14 +2963,17 @@ open func inspect(options: ModelOptions? = nil)throws  -> ModelFileInfo  {
     
     /**
      * Begins to write the file's prepared form, which opens faster and runs faster: to `destination`, or where
-     * [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path.
+     * [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path. Of the lexicons in
+     * the files `lexicons`, at most one for each language, it carries copies, which [`Model::lexicons`](crate::Model::lexicons)
+     * opens.
      */
-open func prepare(destination: String? = nil)throws  -> Preparation  {
+open func prepare(destination: String? = nil, lexicons: [String] = [])throws  -> Preparation  {
     return try  FfiConverterTypePreparation_lift(try rustCallWithError(FfiConverterTypeNibbleError_lift) {
         uniffiCallStatus in
     uniffi_nibble_ffi_fn_method_modelfile_prepare(
             self.uniffiCloneHandle(),
-        FfiConverterOptionString.lower(destination),uniffiCallStatus
+        FfiConverterOptionString.lower(destination),
+        FfiConverterSequenceString.lower(lexicons),uniffiCallStatus
     )
 })
 }
@@ -11821,6 +11843,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_nibble_ffi_checksum_method_model_info() != 61799) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_nibble_ffi_checksum_method_model_lexicons() != 35797) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_nibble_ffi_checksum_method_model_memory_estimate() != 54220) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -11833,7 +11858,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_nibble_ffi_checksum_method_modelfile_inspect() != 38407) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_nibble_ffi_checksum_method_modelfile_prepare() != 21690) {
+    if (uniffi_nibble_ffi_checksum_method_modelfile_prepare() != 34747) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_nibble_ffi_checksum_method_modelfile_verify() != 44578) {

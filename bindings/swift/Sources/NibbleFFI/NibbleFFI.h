@@ -653,6 +653,11 @@ RustBuffer uniffi_nibble_ffi_fn_method_model_encode(uint64_t ptr, RustBuffer tex
 RustBuffer uniffi_nibble_ffi_fn_method_model_info(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODEL_LEXICONS
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODEL_LEXICONS
+RustBuffer uniffi_nibble_ffi_fn_method_model_lexicons(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODEL_MEMORY_ESTIMATE
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODEL_MEMORY_ESTIMATE
 RustBuffer uniffi_nibble_ffi_fn_method_model_memory_estimate(uint64_t ptr, RustBuffer options, RustCallStatus *_Nonnull out_status
@@ -695,7 +700,7 @@ RustBuffer uniffi_nibble_ffi_fn_method_modelfile_inspect(uint64_t ptr, RustBuffe
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODELFILE_PREPARE
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODELFILE_PREPARE
-uint64_t uniffi_nibble_ffi_fn_method_modelfile_prepare(uint64_t ptr, RustBuffer destination, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_nibble_ffi_fn_method_modelfile_prepare(uint64_t ptr, RustBuffer destination, RustBuffer lexicons, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_FN_METHOD_MODELFILE_VERIFY
@@ -1595,6 +1600,12 @@ uint16_t uniffi_nibble_ffi_checksum_method_model_encode(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_MODEL_INFO
 #define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_MODEL_INFO
 uint16_t uniffi_nibble_ffi_checksum_method_model_info(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_MODEL_LEXICONS
+#define UNIFFI_FFIDEF_UNIFFI_NIBBLE_FFI_CHECKSUM_METHOD_MODEL_LEXICONS
+uint16_t uniffi_nibble_ffi_checksum_method_model_lexicons(void
     
 );
 #endif

@@ -49,7 +49,7 @@ final class ModelFileTests: XCTestCase {
         let source = folder.url.appendingPathComponent("model.gguf")
         try FileManager.default.copyItem(at: Places.phi3Tiny, to: source)
         let steps = Collected<ModelFile.PreparationProgress>()
-        try await ModelFile(source).prepare { steps.append($0) }
+        try await ModelFile(source).prepare(lexicons: [Places.englishLexicon]) { steps.append($0) }
         XCTAssertEqual(steps.all.last?.done, steps.all.last?.total)
         let prepared = folder.url.appendingPathComponent("model.nibble.gguf")
         do {
@@ -57,7 +57,10 @@ final class ModelFileTests: XCTestCase {
             XCTFail("no error")
         } catch NibbleError.unsupported {}
         try FileManager.default.removeItem(at: source)
-        _ = try await Model(contentsOf: source)
+        let lexicons = try await Model(contentsOf: source).lexicons
+        XCTAssertEqual(try lexicons.map { try $0.language }, ["en"])
+        XCTAssertEqual(try lexicons.first?.spelling(of: "i'm"), "I'm")
+        XCTAssertEqual(try await Model(contentsOf: Places.phi3Tiny).lexicons.count, 0)
     }
 
     func testOfACancelledPreparationNothingIsLeft() async throws {

@@ -8,9 +8,7 @@ use nibble_keyboard::corrector::Thresholds;
 use nibble_keyboard::geometry::{KeyAction, Layout};
 use nibble_keyboard::position::word_ranges;
 use nibble_keyboard::text::fold;
-use nibble_keyboard::{
-    Completer, CompleterOptions, EditorContext, FieldKind, Lexicon, SuggestionKind,
-};
+use nibble_keyboard::{Completer, EditorContext, FieldKind, Lexicon, SuggestionKind};
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
@@ -164,15 +162,7 @@ fn is_listed(lexicons: &[Arc<Lexicon>], word: &str) -> bool {
 pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let sentences = arguments.text.read()?;
     let layout = arguments.typing.open_layout()?;
-    let mut options = arguments.typing.options()?;
-    if let [known, unknown, unknown_short] = *arguments.thresholds {
-        options.thresholds = Thresholds {
-            known,
-            unknown,
-            unknown_short,
-        };
-    }
-    let mut typist = Typist::new(arguments, layout, options, output)?;
+    let mut typist = Typist::new(arguments, layout, output)?;
     let bar = progress::bar(output, "typing", sentences.len());
     for sentence in &sentences {
         typist.type_sentence(sentence)?;
@@ -204,12 +194,7 @@ struct Typist {
 }
 
 impl Typist {
-    fn new(
-        arguments: &Arguments,
-        layout: Layout,
-        options: CompleterOptions,
-        output: &Output,
-    ) -> Result<Typist, Failure> {
+    fn new(arguments: &Arguments, layout: Layout, output: &Output) -> Result<Typist, Failure> {
         let model = arguments.typing.open_model()?;
         let prior = match (&model, arguments.typing.no_primer) {
             (None, _) => "lexicon alone",
@@ -218,7 +203,15 @@ impl Typist {
         };
         let taps = if arguments.taps { ", taps" } else { "" };
         let name = arguments.name.clone();
-        let lexicons = arguments.typing.open_lexicons(output)?;
+        let lexicons = arguments.typing.open_lexicons(model.as_deref(), output)?;
+        let mut options = arguments.typing.options(&lexicons)?;
+        if let [known, unknown, unknown_short] = *arguments.thresholds {
+            options.thresholds = Thresholds {
+                known,
+                unknown,
+                unknown_short,
+            };
+        }
         let listing = lexicons.as_slice().to_vec();
         let completer = Completer::new(model, lexicons, None, options);
         Ok(Typist {

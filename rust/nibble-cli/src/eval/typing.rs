@@ -69,8 +69,8 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
         output,
     };
     let model = arguments.typing.open_model()?;
-    let lexicons = arguments.typing.open_lexicons(output)?;
-    let mut options = arguments.typing.options()?;
+    let lexicons = arguments.typing.open_lexicons(model.as_deref(), output)?;
+    let mut options = arguments.typing.options(&lexicons)?;
     let mut results = Vec::new();
     if arguments.baselines {
         let completer = Completer::new(None, lexicons.clone(), None, options.clone());

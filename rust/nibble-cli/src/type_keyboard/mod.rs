@@ -127,13 +127,14 @@ impl Arguments {
     /// The engine, and the settings that go with its languages.
     fn open(&self, output: &Output) -> Result<(Completer, Settings), Failure> {
         let user = open_user_model(self.user_model.as_deref())?;
-        let lexicons = self.typing.open_lexicons(output)?;
+        let model = self.typing.open_model()?;
+        let lexicons = self.typing.open_lexicons(model.as_deref(), output)?;
         let mut settings = Settings::default();
         if let Some(lexicon) = lexicons.as_slice().first() {
             lexicon.language().clone_into(&mut settings.language);
         }
-        let model = self.typing.open_model()?;
-        let completer = Completer::new(model, lexicons, Some(user), self.typing.options()?);
+        let options = self.typing.options(&lexicons)?;
+        let completer = Completer::new(model, lexicons, Some(user), options);
         Ok((completer, settings))
     }
 

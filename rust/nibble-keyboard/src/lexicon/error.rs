@@ -6,7 +6,11 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LexiconError {
-    /// The operating system refused to open, map, read or write.
+    /// The file could not be mapped, or is no whole window of the one it is in.
+    #[error(transparent)]
+    File(#[from] nibble::Error),
+
+    /// The operating system refused to read a word list or to write a lexicon.
     #[error("{}: {source}", file.display())]
     Io {
         /// The file.

@@ -19,8 +19,9 @@
 
 use std::ops::Range;
 
+use nibble::SharedBytes;
+
 use super::error::LexiconError;
-use crate::mapped_file::FileBytes;
 use crate::text::fold_char;
 
 pub(super) const MAGIC: [u8; 8] = *b"NBLXICON";
@@ -188,8 +189,8 @@ impl Header {
     /// The sections of the file that this is the header of.
     pub(super) fn sections(
         &self,
-        file: &FileBytes,
-    ) -> Result<(FileBytes, IrregularSpellings), LexiconError> {
+        file: &SharedBytes,
+    ) -> Result<(SharedBytes, IrregularSpellings), LexiconError> {
         let section = |range: &Range<usize>| {
             file.section(range.clone()).ok_or(LexiconError::Malformed {
                 what: "a section lies outside the file",
@@ -211,8 +212,8 @@ impl Header {
 
 /// Spellings that no rule gives: `iPhone`, `McDonald`.
 pub(super) struct IrregularSpellings {
-    ends: FileBytes,
-    text: FileBytes,
+    ends: SharedBytes,
+    text: SharedBytes,
     count: usize,
 }
 

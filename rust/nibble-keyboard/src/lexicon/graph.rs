@@ -6,12 +6,13 @@
 
 use fst::raw::Fst;
 
+use nibble::SharedBytes;
+
 use super::error::LexiconError;
-use crate::mapped_file::FileBytes;
 
 /// A checked `fst` map from folded words to packed values.
 pub(super) struct WordGraph {
-    fst: Fst<FileBytes>,
+    fst: Fst<SharedBytes>,
 }
 
 /// A place in the graph: a node, and what the way to it adds up to.
@@ -24,7 +25,7 @@ pub(crate) struct Place {
 
 impl WordGraph {
     /// Takes the map at byte `offset` of its file.
-    pub(super) fn new(map: FileBytes, offset: usize) -> Result<WordGraph, LexiconError> {
+    pub(super) fn new(map: SharedBytes, offset: usize) -> Result<WordGraph, LexiconError> {
         let malformed = |what, at: usize| LexiconError::Malformed {
             what,
             offset: (offset + at) as u64,

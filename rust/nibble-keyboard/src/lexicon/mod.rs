@@ -17,18 +17,23 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use nibble::prepared::Attachment;
+use nibble::{Gguf, SharedBytes};
+
 pub use build::{Entry, build, read_word_list};
 pub use completion::Completion;
 pub(crate) use completion::{Letters, Way};
 pub use error::LexiconError;
 pub use mixture::{LanguageWeights, Lexicons};
 
-use crate::mapped_file::FileBytes;
 use crate::text::{capitalize, fold};
 use format::{Header, IrregularSpellings, Spelling, Value};
 pub(crate) use graph::Place;
 use graph::WordGraph;
 use spelling::SpellingModel;
+
+/// Begins the names of lexicons in a prepared model.
+const ATTACHMENT_PREFIX: &str = "lexicon.";
 
 /// Words from which on it can be told how a language is spelled.
 const SPELLING_WORDS: usize = 2_000;
@@ -51,34 +56,51 @@ impl Lexicon {
     /// Every byte is read once to check it.
     ///
     /// # Errors
-    /// [`LexiconError::Io`], or whatever is wrong with the file.
+    /// [`LexiconError::File`], or whatever is wrong with what is in it.
     pub fn open(path: impl AsRef<Path>) -> Result<Lexicon, LexiconError> {
-        let path = path.as_ref();
-        let bytes = FileBytes::map(path).map_err(|source| LexiconError::Io {
-            file: path.to_owned(),
-            source,
-        })?;
-        Lexicon::from_file_bytes(bytes)
+        Lexicon::from_shared(&SharedBytes::open(path.as_ref())?)
     }
 
     /// Maps the lexicon in `length` bytes from byte `offset` of an open file, such as an asset of an Android
     /// package; `name` stands for the file in errors. As with [`open`](Self::open), nobody may change it.
     ///
     /// # Errors
-    /// [`LexiconError::Io`], of the kind `UnexpectedEof` where the file is shorter, or whatever is wrong with
-    /// the bytes.
+    /// As [`open`](Self::open).
     pub fn open_window(
-        file: &File,
+        file: File,
         offset: u64,
         length: u64,
         name: impl AsRef<Path>,
     ) -> Result<Lexicon, LexiconError> {
-        let bytes = FileBytes::map_window(file, offset, length);
-        let bytes = bytes.map_err(|source| LexiconError::Io {
-            file: name.as_ref().to_owned(),
-            source,
-        })?;
-        Lexicon::from_file_bytes(bytes)
+        let bytes = SharedBytes::open_window(file, offset, length, name.as_ref())?;
+        Lexicon::from_shared(&bytes)
+    }
+
+    /// The lexicon at `path`, to be [attached](nibble::prepared::PreparationOptions::attachments) to a prepared model,
+    /// where [`all_in`](Self::all_in) finds it. There can be one of each language.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn attachment(path: impl AsRef<Path>) -> Result<Attachment, LexiconError> {
+        let bytes = SharedBytes::open(path.as_ref())?;
+        let lexicon = Lexicon::from_shared(&bytes)?;
+        Ok(Attachment {
+            name: format!("{ATTACHMENT_PREFIX}{}", lexicon.language),
+            bytes,
+        })
+    }
+
+    /// The lexicons that are attached to a prepared model, sorted by language; mapped with it.
+    ///
+    /// # Errors
+    /// [`LexiconError::File`] where the model's attachments are not what they should be, or whatever is wrong with a lexicon.
+    pub fn all_in(model: &Gguf) -> Result<Vec<Lexicon>, LexiconError> {
+        model
+            .attachments()?
+            .iter()
+            .filter(|attachment| attachment.name.starts_with(ATTACHMENT_PREFIX))
+            .map(|attachment| Lexicon::from_shared(&attachment.bytes))
+            .collect()
     }
 
     /// The lexicon whose file has these bytes.
@@ -86,12 +108,12 @@ impl Lexicon {
     /// # Errors
     /// Whatever is wrong with them.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Lexicon, LexiconError> {
-        Lexicon::from_file_bytes(FileBytes::from(bytes))
+        Lexicon::from_shared(&SharedBytes::from(bytes))
     }
 
-    fn from_file_bytes(bytes: FileBytes) -> Result<Lexicon, LexiconError> {
-        let header = Header::read(bytes.as_ref())?;
-        let (map, irregular) = header.sections(&bytes)?;
+    fn from_shared(bytes: &SharedBytes) -> Result<Lexicon, LexiconError> {
+        let header = Header::read(bytes)?;
+        let (map, irregular) = header.sections(bytes)?;
         let graph = WordGraph::new(map, format::HEADER_LEN)?;
         if graph.len() != header.words as usize {
             return Err(LexiconError::Malformed {

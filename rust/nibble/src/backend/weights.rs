@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use nibble_kernels::{Format, Layout, Matrix, STRIP_ROWS, dequantize};
 
+use crate::SharedBytes;
 use crate::gguf::token_rows::TokenRows;
-use crate::gguf::{Gguf, SharedBytes, Tensor};
+use crate::gguf::{Gguf, Tensor};
 use crate::hparams::{Architecture, Hparams};
 use crate::{Error, Result};
 

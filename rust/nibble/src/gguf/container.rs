@@ -15,14 +15,14 @@ use super::parse::{Contents, DirectoryEntry, Header, read_header};
 use super::tensor::TensorInfo;
 use super::token_rows::{TOKEN_TENSORS, TokenRows};
 use super::value::{Value, ValueType};
-use crate::{Error, Result};
+use crate::{Error, Result, SharedBytes};
 
 /// Begins the architecture of a prepared file.
 pub(crate) const ARCHITECTURE_PREFIX: &str = "nibble.";
 /// How rows are interleaved; see [`nibble_kernels::interleave()`].
 pub(crate) const LAYOUT_KEY: &str = "nibble.layout";
-/// The only layout so far: strips of sixteen rows, in units of four bytes, the rows of tokens in the order of
-/// [`TOKENS_KEY`], and the tokenizer's tables.
+/// The only layout so far: the tensors of [`INTERLEAVED_KEY`] in strips of sixteen rows, in units of four bytes, the rows of
+/// tokens in the order of [`TOKENS_KEY`], and the tokenizer's tables.
 pub(crate) const LAYOUT: &str = "strips-16x4-tables";
 /// The token of each row of embedding and head.
 pub(crate) const TOKENS_KEY: &str = "nibble.tokens";
@@ -36,6 +36,17 @@ pub(crate) const HEADER_KEY: &str = "nibble.source.header";
 pub(crate) const LENGTH_KEY: &str = "nibble.source.length";
 /// SHA-256 of the source, in hexadecimal.
 pub(crate) const SHA256_KEY: &str = "nibble.source.sha256";
+/// Begins the keys of attachments.
+pub(crate) const ATTACHMENT_PREFIX: &str = "nibble.attachment.";
+
+/// Bytes that a prepared model carries for somebody else.
+#[derive(Debug, Clone)]
+pub struct Attachment {
+    /// What they are found by; each name is there once.
+    pub name: String,
+    /// The bytes, where they lie.
+    pub bytes: SharedBytes,
+}
 
 /// The file that a prepared one was made of.
 #[derive(Debug, Clone)]
@@ -51,6 +62,24 @@ pub struct PreparedSource {
     pub(crate) token_rows: TokenRows,
     /// The container's own metadata.
     pub(crate) container: Arc<Metadata>,
+}
+
+impl PreparedSource {
+    /// What the prepared file carries, by name.
+    ///
+    /// # Errors
+    /// `InvalidKey` for one that is no array of bytes.
+    pub(crate) fn attachments(&self) -> Result<Vec<Attachment>> {
+        let keys = self.container.iter().map(|(key, _)| key);
+        keys.filter_map(|key| Some((key, key.strip_prefix(ATTACHMENT_PREFIX)?)))
+            .map(|(key, name)| {
+                Ok(Attachment {
+                    name: name.to_owned(),
+                    bytes: self.container.shared_bytes(key)?,
+                })
+            })
+            .collect()
+    }
 }
 
 /// The model in the container, or the contents as they are if they are no container.

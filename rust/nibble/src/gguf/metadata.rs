@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::cursor::Cursor;
-use super::mapping::{Mapping, SharedBytes};
 use super::u32s::U32s;
 use super::value::{Array, Strings, Value, ValueType};
+use crate::mapping::{Mapping, SharedBytes};
 use crate::{Error, Result};
 
 /// The limit of the specification.

@@ -44,7 +44,6 @@
 pub(crate) mod container;
 mod cursor;
 mod ggml_type;
-mod mapping;
 mod metadata;
 mod parse;
 mod split;
@@ -60,16 +59,15 @@ use std::sync::Arc;
 
 pub use nibble_kernels::{Format, Layout};
 
-pub use container::PreparedSource;
-pub use mapping::SharedBytes;
+pub use container::{Attachment, PreparedSource};
 pub use metadata::Metadata;
 pub use tensor::{Tensor, TensorInfo};
 pub use u32s::U32s;
 pub use value::{Array, Strings, Value, ValueType, Values};
 pub use writer::{TensorWriter, Writer};
 
+use crate::mapping::{Mapping, SharedBytes};
 use crate::{Error, Result};
-use mapping::Mapping;
 use parse::Contents;
 
 /// An open model: one GGUF file, or all files of a split one.
@@ -225,6 +223,16 @@ impl Gguf {
     /// then those of the source, but for the places and layouts of the data.
     pub fn prepared_source(&self) -> Option<&PreparedSource> {
         self.source.as_ref()
+    }
+
+    /// What a [prepared](crate::prepared) file carries beside the model, sorted by name; nothing for another file.
+    ///
+    /// # Errors
+    /// [`Error::InvalidKey`] for an attachment that is no array of bytes.
+    pub fn attachments(&self) -> Result<Vec<Attachment>> {
+        self.source
+            .as_ref()
+            .map_or(Ok(Vec::new()), PreparedSource::attachments)
     }
 
     /// Number of files.

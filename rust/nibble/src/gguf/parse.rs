@@ -12,9 +12,9 @@ use nibble_kernels::Layout;
 use super::container::{self, PreparedSource};
 use super::cursor::Cursor;
 use super::ggml_type::ggml_type;
-use super::mapping::Mapping;
 use super::metadata::Metadata;
 use super::tensor::TensorInfo;
+use crate::mapping::Mapping;
 use crate::{Error, Result};
 
 pub(super) const MAGIC: [u8; 4] = *b"GGUF";

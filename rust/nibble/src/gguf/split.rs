@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::mapping::Mapping;
 use super::metadata::Metadata;
 use super::parse::{Contents, parse};
+use crate::mapping::Mapping;
 use crate::{Error, Result};
 
 const NUMBER_KEY: &str = "split.no";

@@ -3,7 +3,7 @@
 use nibble_kernels::{Format, Layout};
 
 use super::ggml_type::ggml_type;
-use super::mapping::SharedBytes;
+use crate::SharedBytes;
 
 /// What the directory of a file says about a tensor. The bounds of the data were checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::mapping::SharedBytes;
+use crate::SharedBytes;
 
 /// An array of 32-bit unsigned integers in a model file, or in memory. Cloning it copies no numbers.
 #[derive(Debug, Clone)]
@@ -31,7 +31,8 @@ impl U32s {
 
     /// The first `len` numbers; all of them if there are fewer.
     pub(crate) fn beginning(&self, len: usize) -> U32s {
-        U32s(self.0.beginning(len.saturating_mul(4)))
+        let bytes = len.saturating_mul(4).min(self.0.len());
+        U32s(self.0.section(0..bytes).unwrap_or_else(|| self.0.clone()))
     }
 
     /// All numbers.
@@ -57,7 +58,7 @@ fn decoded(encoded: &[[u8; 4]]) -> impl ExactSizeIterator<Item = u32> {
 impl FromIterator<u32> for U32s {
     fn from_iter<I: IntoIterator<Item = u32>>(numbers: I) -> U32s {
         let bytes: Vec<u8> = numbers.into_iter().flat_map(u32::to_le_bytes).collect();
-        U32s::new(SharedBytes::from_vec(bytes))
+        U32s::new(SharedBytes::from(bytes))
     }
 }
 
@@ -79,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_number_that_is_cut_off_is_left_out() {
-        let numbers = U32s::new(SharedBytes::from_vec(vec![1, 0, 0, 0, 2, 0]));
+        let numbers = U32s::new(SharedBytes::from(vec![1, 0, 0, 0, 2, 0]));
         assert_eq!(numbers.iter().collect::<Vec<_>>(), [1]);
     }
 }

@@ -6,7 +6,8 @@
 //! [`Restoration`] gives the source back byte for byte, so that the source need not be kept. The rows of embedding and
 //! head are sorted by the bytes of their tokens, so that the tokens that may follow what was typed are whole strips.
 //!
-//! The container is described in [`crate::gguf`]; the one layout there is serves every CPU.
+//! The container is described in [`crate::gguf`]; one layout serves all instruction sets that have kernels of their own. A file may carry
+//! [attachments](PreparationOptions::attachments), so that all an app opens is one file.
 //!
 //! Both are pulled: each call of `step` does some megabytes of work, so that a caller can show progress and stop at any
 //! time. The file appears under its name only when it is whole and on the disk; what was begun and not finished is
@@ -24,7 +25,8 @@ use nibble_kernels::STRIP_ROWS;
 use crate::Result;
 use crate::gguf::{Gguf, Tensor};
 
-pub use prepare::Preparation;
+pub use crate::gguf::Attachment;
+pub use prepare::{Preparation, PreparationOptions};
 pub use restore::Restoration;
 
 /// What a name of a prepared file ends with.

@@ -1,17 +1,18 @@
 //! Writing a prepared file.
 
+use std::collections::HashSet;
 use std::mem;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use nibble_kernels::{Layout, STRIP_ROWS, can_interleave, interleave};
+use nibble_kernels::{InstructionSet, Kernels, Layout, STRIP_ROWS, can_interleave, interleave};
 use sha2::{Digest, Sha256};
 
 use super::partial_file::{PartialFile, check_disk};
 use super::{Place, Progress, STEP_BYTES, hexadecimal, part, row_bytes, rows_in, tensors_of};
 use crate::gguf::container::{
-    ARCHITECTURE_PREFIX, HEADER_KEY, INTERLEAVED_KEY, LAYOUT, LAYOUT_KEY, LENGTH_KEY, ROWS_KEY,
-    SHA256_KEY, TOKENS_KEY,
+    ARCHITECTURE_PREFIX, ATTACHMENT_PREFIX, Attachment, HEADER_KEY, INTERLEAVED_KEY, LAYOUT,
+    LAYOUT_KEY, LENGTH_KEY, ROWS_KEY, SHA256_KEY, TOKENS_KEY,
 };
 use crate::gguf::token_rows::{TOKEN_TENSORS, TokenRows};
 use crate::gguf::{Gguf, Tensor, TensorWriter, Writer};
@@ -22,10 +23,30 @@ use crate::{Error, Result};
 /// Largest page that is in use; tensors begin on one, so that the system can keep and drop them apart.
 const PAGE: u32 = 16 << 10;
 
+/// What a prepared file is for, and what it carries.
+#[derive(Debug, Clone)]
+pub struct PreparationOptions {
+    /// What will compute with it: rows are interleaved where its kernels want that. By default the best one of this CPU.
+    /// A file for one instruction set gives the same results with any other, at worst more slowly.
+    pub instruction_set: InstructionSet,
+    /// What [`Gguf::attachments`] gives of the prepared file, such as lexicons; each name once.
+    pub attachments: Vec<Attachment>,
+}
+
+impl Default for PreparationOptions {
+    fn default() -> PreparationOptions {
+        PreparationOptions {
+            instruction_set: Kernels::detect().instruction_set(),
+            attachments: Vec::new(),
+        }
+    }
+}
+
 /// Writes the prepared form of a model.
 #[derive(Debug)]
 pub struct Preparation {
     source: Gguf,
+    options: PreparationOptions,
     hparams: Hparams,
     tokenizer: Tokenizer,
     destination: PathBuf,
@@ -61,8 +82,12 @@ impl Preparation {
     ///
     /// # Errors
     /// Those of [`Gguf::open`]; `Unsupported` for a split model, one that is prepared already, and one with
-    /// tensors of unknown types; `DiskSpace`.
-    pub fn new(source: &Path, destination: &Path) -> Result<Preparation> {
+    /// tensors of unknown types; `InvalidArgument` for two attachments of one name; `DiskSpace`.
+    pub fn new(
+        source: &Path,
+        destination: &Path,
+        options: PreparationOptions,
+    ) -> Result<Preparation> {
         let source = Gguf::open(source)?;
         let unsupported = |what, found: String| Error::Unsupported {
             file: source.file().to_path_buf(),
@@ -82,8 +107,14 @@ impl Preparation {
         let tokenizer = Tokenizer::from_gguf(&source)?;
         let tensors = tensors_of(&source)?;
         check_gaps(&source, &tensors)?;
+        check_names(&options.attachments)?;
         let padding = (tensors.len() as u64 + 2) * u64::from(PAGE);
-        check_disk(destination, source.size_bytes().saturating_add(padding))?;
+        let attached = options
+            .attachments
+            .iter()
+            .map(|file| file.bytes.len() as u64);
+        let needed = attached.fold(padding, u64::saturating_add);
+        check_disk(destination, source.size_bytes().saturating_add(needed))?;
         let tensor_bytes: u64 = tensors.iter().map(|tensor| tensor.bytes.len() as u64).sum();
         let progress = Progress {
             done: 0,
@@ -91,6 +122,7 @@ impl Preparation {
         };
         Ok(Preparation {
             source,
+            options,
             hparams,
             tokenizer,
             destination: destination.to_path_buf(),
@@ -139,6 +171,7 @@ impl Preparation {
     fn begin(&self, sha256: &str) -> Result<Writing> {
         let Preparation {
             source,
+            options,
             hparams,
             tokenizer,
             destination,
@@ -147,8 +180,8 @@ impl Preparation {
         let mut tensors = tensors_of(source)?;
         for tensor in &mut tensors {
             // From here on the layout that is written, not the one that is read.
-            if is_interleaved(hparams, tensor) {
-                tensor.layout = Layout::Strips;
+            if can_be_strips(hparams, tensor) {
+                tensor.layout = options.instruction_set.layout();
             }
         }
         let token_rows =
@@ -180,6 +213,9 @@ impl Preparation {
         header.u64(LENGTH_KEY, source.size_bytes())?;
         header.string(SHA256_KEY, sha256)?;
         header.bytes(HEADER_KEY, source.header())?;
+        for Attachment { name, bytes } in &options.attachments {
+            header.bytes(&format!("{ATTACHMENT_PREFIX}{name}"), bytes)?;
+        }
         for tensor in &tensors {
             header.tensor(&tensor.name, tensor.format, &tensor.shape)?;
         }
@@ -226,7 +262,7 @@ impl Writing {
 }
 
 /// Whether a tensor is a matrix whose rows, and those of the matrices that are stacked in it, fill strips.
-fn is_interleaved(hparams: &Hparams, tensor: &Tensor) -> bool {
+fn can_be_strips(hparams: &Hparams, tensor: &Tensor) -> bool {
     let stacked: &[usize] = match hparams.architecture {
         Architecture::Phi3 if tensor.name.contains("attn_qkv") => &[
             hparams.heads * hparams.head_dim,
@@ -238,6 +274,19 @@ fn is_interleaved(hparams: &Hparams, tensor: &Tensor) -> bool {
     tensor.shape.len() == 2
         && can_interleave(tensor.format, tensor.rows())
         && stacked.iter().all(|rows| rows.is_multiple_of(STRIP_ROWS))
+}
+
+/// An error where two attachments have one name.
+fn check_names(attachments: &[Attachment]) -> Result<()> {
+    let mut names = HashSet::new();
+    match attachments.iter().find(|file| !names.insert(&file.name)) {
+        None => Ok(()),
+        Some(twice) => Err(Error::InvalidArgument {
+            argument: "attachments",
+            expected: "each name once".to_owned(),
+            found: format!("{:?} twice", twice.name),
+        }),
+    }
 }
 
 /// An error where bytes other than zeros stand between header and tensors: they would be lost.

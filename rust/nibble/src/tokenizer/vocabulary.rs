@@ -1,7 +1,8 @@
 //! What each token spells, and what it is for.
 
 use super::byte_alphabet;
-use crate::gguf::{SharedBytes, U32s};
+use crate::SharedBytes;
+use crate::gguf::U32s;
 
 /// What a token is for (`tokenizer.ggml.token_type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -166,9 +167,9 @@ impl TokenList {
     pub(super) fn into_vocabulary(mut self) -> Vocabulary {
         self.bytes.shrink_to_fit();
         Vocabulary {
-            bytes: SharedBytes::from_vec(self.bytes),
+            bytes: SharedBytes::from(self.bytes),
             ends: self.ends.into_iter().collect(),
-            kinds: SharedBytes::from_vec(self.kinds),
+            kinds: SharedBytes::from(self.kinds),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind as IoErrorKind;
 use std::path::{Path, PathBuf};
 
-use nibble::gguf::{Format, Gguf, SharedBytes, Tensor, Value, Writer};
+use nibble::SharedBytes;
+use nibble::gguf::{Format, Gguf, Tensor, Value, Writer};
 use nibble::{Error, ErrorKind};
 use tempfile::{TempDir, tempdir};
 

@@ -799,6 +799,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_model_info(
     ): Int
+    external fun uniffi_nibble_ffi_checksum_method_model_lexicons(
+    ): Int
     external fun uniffi_nibble_ffi_checksum_method_model_memory_estimate(
     ): Int
     external fun uniffi_nibble_ffi_checksum_method_model_new_session(
@@ -1087,6 +1089,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_nibble_ffi_fn_method_model_info(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
+    external fun uniffi_nibble_ffi_fn_method_model_lexicons(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
     external fun uniffi_nibble_ffi_fn_method_model_memory_estimate(`ptr`: Long,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_nibble_ffi_fn_method_model_new_session(`ptr`: Long,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
@@ -1103,7 +1107,7 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_nibble_ffi_fn_method_modelfile_inspect(`ptr`: Long,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
-    external fun uniffi_nibble_ffi_fn_method_modelfile_prepare(`ptr`: Long,`destination`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_nibble_ffi_fn_method_modelfile_prepare(`ptr`: Long,`destination`: RustBuffer.ByValue,`lexicons`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
     external fun uniffi_nibble_ffi_fn_method_modelfile_verify(`ptr`: Long,`sha256`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
@@ -1516,6 +1520,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_nibble_ffi_checksum_method_model_info() and 0xFFFF) != 61799) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_nibble_ffi_checksum_method_model_lexicons() and 0xFFFF) != 35797) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_nibble_ffi_checksum_method_model_memory_estimate() and 0xFFFF) != 54220) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1528,7 +1535,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_nibble_ffi_checksum_method_modelfile_inspect() and 0xFFFF) != 38407) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_nibble_ffi_checksum_method_modelfile_prepare() and 0xFFFF) != 21690) {
+    if ((lib.uniffi_nibble_ffi_checksum_method_modelfile_prepare() and 0xFFFF) != 34747) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_nibble_ffi_checksum_method_modelfile_verify() and 0xFFFF) != 44578) {
@@ -5427,6 +5434,11 @@ internal interface ModelInterface {
     fun `info`(): ModelInfo
     
     /**
+     * The lexicons that its prepared file holds, sorted by language and mapped with it; none where it holds none.
+     */
+    fun `lexicons`(): List<Lexicon>
+    
+    /**
      * Bytes of memory that the model with one session of these options takes.
      */
     fun `memoryEstimate`(`options`: SessionOptions? = null): MemoryEstimate
@@ -5612,6 +5624,23 @@ internal open class Model: Disposable, AutoCloseable, ModelInterface
     callWithHandle {
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_method_model_info(
+        it,
+        _status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
+     * The lexicons that its prepared file holds, sorted by language and mapped with it; none where it holds none.
+     */
+    @Throws(NibbleException::class)override fun `lexicons`(): List<Lexicon> {
+            return FfiConverterSequenceTypeLexicon.lift(
+    callWithHandle {
+    uniffiRustCallWithError(NibbleException) { _status ->
+    UniffiLib.uniffi_nibble_ffi_fn_method_model_lexicons(
         it,
         _status)
 }
@@ -5857,9 +5886,11 @@ internal interface ModelFileInterface {
     
     /**
      * Begins to write the file's prepared form, which opens faster and runs faster: to `destination`, or where
-     * [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path.
+     * [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path. Of the lexicons in
+     * the files `lexicons`, at most one for each language, it carries copies, which [`Model::lexicons`](crate::Model::lexicons)
+     * opens.
      */
-    fun `prepare`(`destination`: kotlin.String? = null): Preparation
+    fun `prepare`(`destination`: kotlin.String? = null, `lexicons`: List<kotlin.String> = listOf()): Preparation
     
     /**
      * Begins to compare the file's SHA-256 with `sha256`, 64 hexadecimal digits.
@@ -5994,16 +6025,19 @@ internal open class ModelFile: Disposable, AutoCloseable, ModelFileInterface
     
     /**
      * Begins to write the file's prepared form, which opens faster and runs faster: to `destination`, or where
-     * [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path.
+     * [`Model::open`](crate::Model::open) looks for it, beside the file. The file itself must have a path. Of the lexicons in
+     * the files `lexicons`, at most one for each language, it carries copies, which [`Model::lexicons`](crate::Model::lexicons)
+     * opens.
      */
-    @Throws(NibbleException::class)override fun `prepare`(`destination`: kotlin.String?): Preparation {
+    @Throws(NibbleException::class)override fun `prepare`(`destination`: kotlin.String?, `lexicons`: List<kotlin.String>): Preparation {
             return FfiConverterTypePreparation.lift(
     callWithHandle {
     uniffiRustCallWithError(NibbleException) { _status ->
     UniffiLib.uniffi_nibble_ffi_fn_method_modelfile_prepare(
         it,
         
-        FfiConverterOptionalString.lower(`destination`),_status)
+        FfiConverterOptionalString.lower(`destination`),
+        FfiConverterSequenceString.lower(`lexicons`),_status)
 }
     }
     )

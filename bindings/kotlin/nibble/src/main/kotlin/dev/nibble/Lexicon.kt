@@ -6,7 +6,7 @@ import java.io.Closeable
 import java.io.File
 
 /** The words of one language, with frequencies and usual spelling. */
-public class Lexicon private constructor(internal val native: NativeLexicon) : Closeable {
+public class Lexicon internal constructor(internal val native: NativeLexicon) : Closeable {
 
     /** The language as a BCP 47 tag, such as `en`. */
     public fun language(): String = nativeCall { native.language() }

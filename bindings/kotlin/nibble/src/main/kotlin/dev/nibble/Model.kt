@@ -144,6 +144,9 @@ public class Model internal constructor(internal val native: NativeModel) : Clos
         )
     }
 
+    /** The lexicons that its prepared file carries, sorted by language and mapped with it; none where it carries none. */
+    public fun lexicons(): List<Lexicon> = nativeCall { native.lexicons() }.map(::Lexicon)
+
     /** What runs the network now. */
     public fun backend(): BackendStatus {
         val status = nativeCall { native.backend() }

@@ -78,9 +78,11 @@ public class ModelFile private constructor(private val native: NativeModelFile) 
      * where [Model.open] finds it; and tells how far it is. It appears only when it is whole and on the disk; of a
      * flow that is cancelled nothing is left. The flow is cold, and fails with [NibbleException.DiskSpace], or with
      * [NibbleException.Unsupported] for a file that is prepared already.
+     *
+     * @param lexicons files of lexicons, one for each language, of which it carries copies: [Model.lexicons] opens them
      */
-    public fun prepare(destination: File? = null): Flow<PreparationProgress> =
-        steps({ native.prepare(destination?.path) }) { preparation ->
+    public fun prepare(destination: File? = null, lexicons: List<File> = emptyList()): Flow<PreparationProgress> =
+        steps({ native.prepare(destination?.path, lexicons.map { it.path }) }) { preparation ->
             preparation.next()?.let { PreparationProgress(it.done.signed(), it.total.signed()) }
         }
 

@@ -167,13 +167,16 @@ class ErrorsTest {
         assertEquals(listOf("model.gguf"), folder.list()?.toList())
 
         ModelFile.at(source).use { file ->
-            val last = file.prepare().toList().last()
+            val last = file.prepare(lexicons = listOf(Fixtures.lexicon)).toList().last()
             assertEquals(last.total, last.done)
         }
         val prepared = folder.resolve("model.nibble.gguf")
         ModelFile.at(prepared).use { failure<NibbleException.Unsupported> { it.prepare().collect() } }
         check(source.delete())
-        Model.open(source).close()
+        Model.open(source).use { model ->
+            assertEquals(listOf("en"), model.lexicons().map { it.use(Lexicon::language) })
+        }
+        Model.open(Fixtures.tiny).use { assertEquals(0, it.lexicons().size) }
     }
 
     @Test

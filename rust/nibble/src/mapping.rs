@@ -1,4 +1,4 @@
-//! The bytes of a model file, mapped and shared. The only `unsafe` of this crate is here.
+//! Bytes of files, mapped and shared. The only `unsafe` of this crate is here.
 
 use std::fmt;
 use std::fs::File;
@@ -11,8 +11,8 @@ use memmap2::{Mmap, MmapOptions};
 
 use crate::{Error, Result};
 
-/// The bytes of one GGUF file: a read-only map of a file (or of a window of it), or owned memory.
-pub(super) struct Mapping {
+/// The bytes of one file: a read-only map of it (or of a window of it), or owned memory.
+pub(crate) struct Mapping {
     file: PathBuf,
     bytes: Bytes,
 }
@@ -30,7 +30,7 @@ enum Bytes {
 
 impl Mapping {
     /// Maps a whole file.
-    pub(super) fn open(path: &Path) -> Result<Mapping> {
+    pub(crate) fn open(path: &Path) -> Result<Mapping> {
         let io_error = |source| io_error(path, source);
         // Before it is opened, because opening a FIFO would wait for a writer.
         let metadata = std::fs::metadata(path).map_err(io_error)?;
@@ -41,8 +41,7 @@ impl Mapping {
     }
 
     /// Maps `length` bytes from `offset` of an open file; `offset` needs no alignment.
-    #[cfg(unix)]
-    pub(super) fn open_window(
+    pub(crate) fn open_window(
         descriptor: File,
         offset: u64,
         length: u64,
@@ -55,7 +54,7 @@ impl Mapping {
         if length > available {
             return Err(Error::Truncated {
                 file: name.to_path_buf(),
-                what: "window of the descriptor".to_owned(),
+                what: "window of the file".to_owned(),
                 offset,
                 needed: length,
                 available,
@@ -65,7 +64,7 @@ impl Mapping {
     }
 
     /// Takes bytes that are in memory already.
-    pub(super) fn from_bytes(bytes: Vec<u8>, name: &Path) -> Mapping {
+    pub(crate) fn from_bytes(bytes: Vec<u8>, name: &Path) -> Mapping {
         Mapping {
             file: name.to_path_buf(),
             bytes: Bytes::Owned(bytes),
@@ -86,7 +85,7 @@ impl Mapping {
         // meanwhile. All that is read from the bytes is treated as untrusted on each read: no value that
         // was validated once is read again and then relied upon without a check, and no `str` or other
         // type with invalid bit patterns is made of them without validation. A file that is cut short
-        // raises SIGBUS on access; the module documentation says so, and `check_unchanged` looks for it.
+        // raises SIGBUS on access; whoever maps says so in its documentation, and `check_unchanged` looks for it.
         #[allow(unsafe_code, reason = "mapping a file is what this module is for")]
         let map = unsafe {
             MmapOptions::new()
@@ -106,12 +105,12 @@ impl Mapping {
     }
 
     /// The path that was opened, or the name that was given.
-    pub(super) fn file(&self) -> &Path {
+    pub(crate) fn file(&self) -> &Path {
         &self.file
     }
 
     /// All bytes of the file or window.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Owned(bytes) => bytes,
             Bytes::Mapped { map, .. } => map,
@@ -119,7 +118,7 @@ impl Mapping {
     }
 
     /// An error if the file now ends before the mapped window does.
-    pub(super) fn check_unchanged(&self) -> Result<()> {
+    pub(crate) fn check_unchanged(&self) -> Result<()> {
         let Bytes::Mapped {
             descriptor, end, ..
         } = &self.bytes
@@ -170,7 +169,10 @@ impl fmt::Debug for Mapping {
     }
 }
 
-/// A part of a model file that keeps the whole map alive; cloning it copies no bytes.
+/// Bytes of a file, mapped, or in memory; cloning them copies nothing, and a part keeps the whole map alive.
+///
+/// A file must not be written to or cut short while it is mapped ([why](crate::gguf#files-that-change-while-they-are-mapped));
+/// rename another one over it.
 ///
 /// No alignment in memory is promised. A file that was opened by path begins on a page, so a tensor in it
 /// is aligned to the file's alignment (usually 32 bytes) or a page, whichever is less; but a window of a
@@ -182,24 +184,36 @@ pub struct SharedBytes {
 }
 
 impl SharedBytes {
-    /// Bytes in memory.
-    pub(crate) fn from_vec(bytes: Vec<u8>) -> SharedBytes {
-        let range = 0..bytes.len();
-        let mapping = Arc::new(Mapping::from_bytes(bytes, Path::new("")));
-        SharedBytes { mapping, range }
+    /// Maps the file at `path`.
+    ///
+    /// # Errors
+    /// `Io`, also for what is no regular file.
+    pub fn open(path: &Path) -> Result<SharedBytes> {
+        Mapping::open(path).map(SharedBytes::from)
     }
 
-    /// The first `len` bytes; all of them if there are fewer.
-    pub(super) fn beginning(&self, len: usize) -> SharedBytes {
-        let end = self.range.start.saturating_add(len).min(self.range.end);
-        SharedBytes {
+    /// Maps `length` bytes from byte `offset` of an open file, such as an asset of an Android package; `offset` needs no
+    /// alignment, and `name` stands for the file in errors.
+    ///
+    /// # Errors
+    /// `Io`; `Truncated` where the file is shorter.
+    pub fn open_window(file: File, offset: u64, length: u64, name: &Path) -> Result<SharedBytes> {
+        Mapping::open_window(file, offset, length, name).map(SharedBytes::from)
+    }
+
+    /// The part `range` of these bytes; `None` where it does not lie within them.
+    pub fn section(&self, range: Range<usize>) -> Option<SharedBytes> {
+        self.get(range.clone())?;
+        let start = self.range.start.checked_add(range.start)?;
+        let end = self.range.start.checked_add(range.end)?;
+        Some(SharedBytes {
             mapping: Arc::clone(&self.mapping),
-            range: self.range.start..end,
-        }
+            range: start..end,
+        })
     }
 
     /// `None` if `range` does not lie within the mapping.
-    pub(super) fn new(mapping: &Arc<Mapping>, range: Range<usize>) -> Option<SharedBytes> {
+    pub(crate) fn new(mapping: &Arc<Mapping>, range: Range<usize>) -> Option<SharedBytes> {
         mapping.bytes().get(range.clone())?;
         Some(SharedBytes {
             mapping: Arc::clone(mapping),
@@ -208,11 +222,25 @@ impl SharedBytes {
     }
 }
 
+impl From<Mapping> for SharedBytes {
+    fn from(mapping: Mapping) -> SharedBytes {
+        let range = 0..mapping.bytes().len();
+        let mapping = Arc::new(mapping);
+        SharedBytes { mapping, range }
+    }
+}
+
+impl From<Vec<u8>> for SharedBytes {
+    fn from(bytes: Vec<u8>) -> SharedBytes {
+        Mapping::from_bytes(bytes, Path::new("")).into()
+    }
+}
+
 impl Deref for SharedBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // The length of a mapping never changes, so that `new` has checked this.
+        // The length of a mapping never changes, so that whoever made this has checked it.
         self.mapping
             .bytes()
             .get(self.range.clone())
@@ -233,5 +261,40 @@ impl fmt::Debug for SharedBytes {
             .field("file", &self.mapping.file)
             .field("range", &self.range)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_nest_and_never_reach_outside() {
+        let bytes = SharedBytes::from(vec![0, 1, 2, 3, 4, 5]);
+        let inner = bytes.section(2..5).unwrap();
+        assert_eq!(*inner, [2, 3, 4]);
+        assert_eq!(*inner.section(1..3).unwrap(), [3, 4]);
+        assert_eq!(*inner.section(3..3).unwrap(), [0_u8; 0]);
+        assert!(inner.section(0..4).is_none());
+        assert!(bytes.section(usize::MAX..usize::MAX).is_none());
+    }
+
+    #[test]
+    fn a_mapped_file_reads_like_its_contents() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(SharedBytes::open(file.path()).unwrap().is_empty());
+        std::fs::write(file.path(), b"words").unwrap();
+        assert_eq!(*SharedBytes::open(file.path()).unwrap(), *b"words");
+
+        let window = |offset, length| {
+            let file = file.as_file().try_clone().unwrap();
+            SharedBytes::open_window(file, offset, length, Path::new("window"))
+        };
+        assert_eq!(*window(1, 3).unwrap(), *b"ord");
+        assert!(window(5, 0).unwrap().is_empty());
+        for (offset, length) in [(0, 6), (6, 1), (u64::MAX, 1)] {
+            let error = window(offset, length).unwrap_err();
+            assert!(matches!(error, Error::Truncated { .. }), "{error}");
+        }
     }
 }
