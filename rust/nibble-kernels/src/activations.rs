@@ -251,31 +251,29 @@ impl QuantizedActivations {
         cols: usize,
         has_residuals: bool,
     ) -> Result<(usize, &mut [Q8Group]), KernelError> {
-        if cols == 0 || !cols.is_multiple_of(SCALE_LEN) {
-            let expected = cols.next_multiple_of(SCALE_LEN).max(SCALE_LEN);
-            return Err(KernelError::Shape {
-                what: "columns of activations",
-                expected,
-                found: cols,
-            });
-        }
-        if !x.len().is_multiple_of(cols) {
-            let expected = x.len().next_multiple_of(cols);
-            return Err(KernelError::Shape {
-                what: "activations",
-                expected,
-                found: x.len(),
-            });
-        }
+        KernelError::check_multiple("columns of activations", SCALE_LEN, SCALE_LEN, cols)?;
+        KernelError::check_multiple("activations", cols, 0, x.len())?;
         self.rows = x.len() / cols;
         self.cols = cols;
         self.has_residuals = has_residuals;
         let len = stride(cols.div_ceil(GROUP_LEN)) * self.planes();
         let needed = self.rows * len;
-        if self.groups.len() < needed {
+        if let Some(more) = needed.checked_sub(self.groups.len()) {
+            let reserved = self.groups.try_reserve_exact(more);
+            reserved.map_err(|_| KernelError::OutOfMemory {
+                needed: needed.saturating_mul(size_of::<Q8Group>()),
+            })?;
             self.groups.resize(needed, Q8Group::ZERO);
         }
         Ok((len, &mut self.groups[..needed]))
+    }
+
+    /// Bytes that a batch of `rows` rows of `cols` values takes.
+    pub const fn bytes(rows: usize, cols: usize, has_residuals: bool) -> usize {
+        let planes = 1 + has_residuals as usize;
+        let groups = stride(cols.div_ceil(GROUP_LEN)).saturating_mul(planes);
+        rows.saturating_mul(groups)
+            .saturating_mul(size_of::<Q8Group>())
     }
 
     /// Rows of the batch (tokens).

@@ -64,30 +64,17 @@ impl<'a> KvRows<'a> {
 
     /// Number of positions, checked.
     fn positions(&self, head_dim: usize) -> Result<usize, KernelError> {
-        let (len, row) = match self {
-            KvRows::F32(rows) => (rows.len(), head_dim),
-            KvRows::F16(rows) => (rows.len(), head_dim),
+        let (len, row, block) = match self {
+            KvRows::F32(rows) => (rows.len(), head_dim, 1),
+            KvRows::F16(rows) => (rows.len(), head_dim, 1),
             KvRows::Q8_0(blocks) => {
-                let Some(bytes) = Format::Q8_0.row_bytes(head_dim) else {
-                    let expected = head_dim.next_multiple_of(32);
-                    return Err(KernelError::Shape {
-                        what: "head_dim",
-                        expected,
-                        found: head_dim,
-                    });
-                };
-                (blocks.len(), bytes)
+                let bytes = Format::Q8_0.row_bytes(head_dim).unwrap_or_default();
+                (blocks.len(), bytes, Format::Q8_0.block_len())
             }
         };
-        if !len.is_multiple_of(row) {
-            let expected = len.next_multiple_of(row);
-            return Err(KernelError::Shape {
-                what: "keys or values",
-                expected,
-                found: len,
-            });
-        }
-        Ok(len / row)
+        KernelError::check_multiple("head_dim", block, block, head_dim)?;
+        KernelError::check_multiple("keys or values", row, 0, len)?;
+        Ok(len.checked_div(row).unwrap_or_default())
     }
 
     /// The numbers, if they are stored so; else none.
@@ -249,6 +236,7 @@ impl PartialSoftmax {
         other_out: &[f32],
     ) {
         let states = self.heads.iter_mut().zip(&other.heads);
+        let head_dim = head_dim.max(1);
         let rows = out
             .chunks_exact_mut(head_dim)
             .zip(other_out.chunks_exact(head_dim));
@@ -272,7 +260,7 @@ impl PartialSoftmax {
 
     /// Divides `out`, `[group, head_dim]`, by the sums: the end of attention over all positions.
     pub fn finish(&self, kernels: &Kernels, head_dim: usize, out: &mut [f32]) {
-        for (out, state) in out.chunks_exact_mut(head_dim).zip(&self.heads) {
+        for (out, state) in out.chunks_exact_mut(head_dim.max(1)).zip(&self.heads) {
             if state.total != 0.0 {
                 kernels.divide(out, state.total);
             }
@@ -290,14 +278,7 @@ fn check_heads(queries: &[f32], head_dim: usize) -> Result<usize, KernelError> {
             found: head_dim,
         });
     }
-    if !queries.len().is_multiple_of(head_dim) {
-        let expected = queries.len().next_multiple_of(head_dim);
-        return Err(KernelError::Shape {
-            what: "queries",
-            expected,
-            found: queries.len(),
-        });
-    }
+    KernelError::check_multiple("queries", head_dim, 0, queries.len())?;
     let group = queries.len() / head_dim;
     if group > MAX_GROUP {
         return Err(KernelError::Shape {

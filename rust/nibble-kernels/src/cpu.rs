@@ -329,16 +329,22 @@ impl Cpu {
 
     /// How large an item of a product may be.
     fn limits(&self, layout: Layout) -> Limits {
-        let (tokens, multiply_adds, reading) = match (self.kernels.instruction_set(), layout) {
-            (InstructionSet::Scalar, _) => (32, 512 << 10, 1),
-            (InstructionSet::Neon, _) => (32, 1 << 20, 1),
-            (InstructionSet::Avx512, Layout::Strips) => (MOST_TOKENS, 48 << 20, 12),
-            _ => (32, 4 << 20, 1),
-        };
-        Limits {
-            tokens,
+        let of_few = |multiply_adds| Limits {
+            tokens: 32,
             multiply_adds,
-            reading,
+            reading: 1,
+            strips: 1,
+        };
+        match (self.kernels.instruction_set(), layout) {
+            (InstructionSet::Scalar, _) => of_few(512 << 10),
+            (InstructionSet::Neon, _) => of_few(1 << 20),
+            (InstructionSet::Avx512, Layout::Strips) => Limits {
+                tokens: MOST_TOKENS,
+                multiply_adds: 48 << 20,
+                reading: 12,
+                strips: 2,
+            },
+            _ => of_few(4 << 20),
         }
     }
 
@@ -349,10 +355,20 @@ impl Cpu {
         const ROWS: usize = STRIP_ROWS;
         /// Below this, handing an item out is felt.
         const SMALL: usize = 32 << 10;
+        /// Tokens that kernels multiply at once.
+        const TOKENS: usize = 4;
         let limits = self.limits(layout);
+        // Rows that are not cut further.
+        let together = match layout {
+            Layout::Rows => 1,
+            Layout::Strips if tokens < TOKENS_OF_PAIRS => STRIP_ROWS,
+            Layout::Strips => limits.strips * STRIP_ROWS,
+        };
+        let most_tokens = limits.multiply_adds / cols.saturating_mul(together).max(1);
+        let most_tokens = (most_tokens - most_tokens % TOKENS).clamp(TOKENS, limits.tokens);
         let tokens_per_item = tokens
-            .div_ceil(tokens.div_ceil(limits.tokens))
-            .next_multiple_of(4);
+            .div_ceil(tokens.div_ceil(most_tokens))
+            .next_multiple_of(TOKENS);
         let row_cost = cols.saturating_mul(tokens_per_item.min(tokens)).max(1);
         let reading = cols.saturating_mul(limits.reading);
         let most = (limits.multiply_adds / row_cost.max(reading)).max(1);
@@ -360,8 +376,7 @@ impl Cpu {
         let shared = rows.div_ceil(4 * self.threads());
         let mut rows_per_item = shared.max(least).min(most);
         if layout == Layout::Strips {
-            let strips = if tokens >= TOKENS_OF_PAIRS { 2 } else { 1 };
-            rows_per_item = rows_per_item.next_multiple_of(strips * STRIP_ROWS);
+            rows_per_item = rows_per_item.next_multiple_of(together);
         } else if rows_per_item > ROWS {
             rows_per_item -= rows_per_item % ROWS;
         }
@@ -388,6 +403,8 @@ struct Limits {
     multiply_adds: usize,
     /// Multiply-adds that take as long as reading a weight from memory.
     reading: usize,
+    /// Strips that are multiplied at once where there are [`TOKENS_OF_PAIRS`].
+    strips: usize,
 }
 
 /// Rectangles that cover `[tokens, rows]`. Those of the same rows follow one another, so that
@@ -437,14 +454,7 @@ impl<'a> Inputs<'a> {
                 cols: found,
             } => {
                 KernelError::check("columns of activations", cols, found)?;
-                if !values.len().is_multiple_of(cols) {
-                    let (expected, found) = (values.len().next_multiple_of(cols), values.len());
-                    return Err(KernelError::Shape {
-                        what: "activations",
-                        expected,
-                        found,
-                    });
-                }
+                KernelError::check_multiple("activations", cols, 0, values.len())?;
                 Ok(Inputs::F32 { values, cols })
             }
             Activations::Q8(x) => {
@@ -489,7 +499,7 @@ impl<'a> Inputs<'a> {
             let x = rows.slice(tokens.start * planes, tokens.len() * planes);
             return product(weights, x, tile);
         }
-        // These instructions have no kernel for strips: they are taken apart.
+        // There is no kernel for strips with these activations: they are taken apart.
         let strip_bytes = STRIP_ROWS * weight.row_bytes();
         let mut rows = vec![0; strip_bytes];
         let mut products = vec![0.0; STRIP_ROWS * tokens.len()];
@@ -552,18 +562,23 @@ impl<'a> Inputs<'a> {
                 if let Some(product) = kernels.fused(weight.format(), Layout::Rows, *planes) {
                     return product(weights, x, tile);
                 }
-                let mut parts = [0.0; STRIP_ROWS * MOST_TOKENS * 2];
+                let Some(product) = kernels.fused(weight.format(), Layout::Rows, 1) else {
+                    return debug_assert!(false, "`new` checked the format");
+                };
+                // Where rows are picked one by one, to set room for many tokens to zero takes longer than a product.
+                let (mut of_one, mut of_many);
+                let parts: &mut [f32] = if tokens.len() == 1 {
+                    of_one = [0.0; STRIP_ROWS * 2];
+                    &mut of_one
+                } else {
+                    of_many = [0.0; STRIP_ROWS * MOST_TOKENS * 2];
+                    &mut of_many
+                };
                 for (strip, weights) in weights.chunks(STRIP_ROWS * weight.row_bytes()).enumerate()
                 {
                     let rows = weights.len() / weight.row_bytes();
                     let parts = parts.get_mut(..x.rows() * rows).unwrap_or_default();
-                    let done = kernels.matmul_q8(
-                        weight.format(),
-                        weights,
-                        x,
-                        TileMut::of_rows(parts, rows),
-                    );
-                    debug_assert!(done.is_ok(), "`new` checked the format");
+                    product(weights, x, TileMut::of_rows(parts, rows));
                     for (token, parts) in parts.chunks_exact(2 * rows).enumerate() {
                         let (codes, residuals) = parts.split_at(rows);
                         for (row, (a, b)) in codes.iter().zip(residuals).enumerate() {
@@ -583,27 +598,47 @@ mod tests {
     /// Every number is computed once, and no item keeps a cancel waiting.
     #[test]
     fn plans_cover_the_output_with_small_items() {
-        for threads in [1, 2, 8] {
-            let cpu = Cpu::new(threads);
-            for tokens in [1, 2, 31, 32, 33, 64, 65, 500, 512] {
-                for (rows, cols) in [(1, 32), (7, 576), (576, 576), (3000, 3072), (500, 8192)] {
-                    let plan = cpu.plan(Layout::Rows, rows, tokens, cols);
-                    let mut covered = vec![0; tokens * rows];
-                    for item in 0..plan.items() {
-                        let (tokens, rows_of_item) = plan.item(item);
-                        assert!(tokens.len() * rows_of_item.len() * cols <= 4 << 20);
-                        for token in tokens {
-                            for row in rows_of_item.clone() {
-                                covered[token * rows + row] += 1;
+        let sizes = [
+            (1_usize, 32_usize),
+            (7, 576),
+            (576, 576),
+            (3008, 3072),
+            (512, 8192),
+            (64, 16384),
+        ];
+        for (kernels, threads) in Kernels::supported().into_iter().zip([1, 2, 8, 2]) {
+            let cpu = Cpu::with_pool(kernels, ThreadPool::new(threads));
+            for layout in [Layout::Rows, Layout::Strips] {
+                let limit = cpu.limits(layout).multiply_adds;
+                for tokens in [1, 2, 7, 8, 31, 32, 33, 64, 65, 500, 512] {
+                    for (rows, cols) in sizes {
+                        if layout == Layout::Strips && !rows.is_multiple_of(STRIP_ROWS) {
+                            continue;
+                        }
+                        let what = format!("{kernels:?}, {layout:?}, {tokens} x {rows} x {cols}");
+                        let plan = cpu.plan(layout, rows, tokens, cols);
+                        let mut covered = vec![0; tokens * rows];
+                        for item in 0..plan.items() {
+                            let (tokens, rows_of_item) = plan.item(item);
+                            let size = tokens.len() * rows_of_item.len() * cols;
+                            // Whole strips are at most twice as much, and one strip with four tokens is the least.
+                            let least = STRIP_ROWS * 4 * cols;
+                            assert!(size <= least.max(2 * limit), "{what}: {size}");
+                            for token in tokens {
+                                for row in rows_of_item.clone() {
+                                    covered[token * rows + row] += 1;
+                                }
                             }
                         }
-                    }
-                    assert!(
-                        covered.iter().all(|times| *times == 1),
-                        "{tokens} x {rows} x {cols}"
-                    );
-                    if tokens * rows * cols > threads << 20 {
-                        assert!(plan.items() >= 4 * threads, "{tokens} x {rows} x {cols}");
+                        assert!(covered.iter().all(|times| *times == 1), "{what}");
+                        // Where there are strips enough, no thread is left without work.
+                        let (each, is_long) = match layout {
+                            Layout::Rows => (4, true),
+                            Layout::Strips => (2, rows >= 128 * threads),
+                        };
+                        if tokens * rows * cols > threads << 20 && is_long {
+                            assert!(plan.items() >= each * threads, "{what}");
+                        }
                     }
                 }
             }

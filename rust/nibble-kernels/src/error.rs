@@ -19,6 +19,11 @@ pub enum KernelError {
         /// The one found.
         found: usize,
     },
+    /// There is no memory for a buffer.
+    OutOfMemory {
+        /// Bytes that it takes.
+        needed: usize,
+    },
     /// [`crate::quantize()`] has no quantizer for this format.
     NotQuantizable(Format),
     /// Weights of this format cannot be multiplied with activations of 8 bits; see
@@ -43,6 +48,17 @@ impl KernelError {
             })
         }
     }
+
+    /// `Ok` where `found` is a multiple of `unit`, which is not zero, and at least `least`, else a [`KernelError::Shape`].
+    pub(crate) fn check_multiple(
+        what: &'static str,
+        unit: usize,
+        least: usize,
+        found: usize,
+    ) -> Result<(), KernelError> {
+        let multiple = found.max(least).checked_next_multiple_of(unit.max(1));
+        KernelError::check(what, multiple.unwrap_or(usize::MAX), found)
+    }
 }
 
 impl std::fmt::Display for KernelError {
@@ -56,6 +72,7 @@ impl std::fmt::Display for KernelError {
             } => {
                 write!(f, "{what}: expected {expected}, found {found}")
             }
+            KernelError::OutOfMemory { needed } => write!(f, "no memory for {needed} bytes"),
             KernelError::NotQuantizable(format) => write!(f, "no quantizer for {format}"),
             KernelError::NeedsF32Activations(format) => {
                 write!(f, "{format} weights multiply with f32 activations only")

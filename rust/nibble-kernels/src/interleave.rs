@@ -143,32 +143,24 @@ pub(crate) fn row_of_strip(format: Format, strip: &[u8], row: usize, out: &mut [
 }
 
 fn check(format: Format, row_bytes: usize, found: usize, out: usize) -> Result<(), KernelError> {
-    let whole = |what, len: usize, unit: usize| match unit > 0 && len.is_multiple_of(unit) {
-        true => Ok(()),
-        false => Err(KernelError::Shape {
-            what,
-            expected: len.next_multiple_of(unit.max(1)).max(unit),
-            found: len,
-        }),
-    };
-    if parts(format).is_none() {
-        return Err(KernelError::Shape {
+    check_has_blocks(format)?;
+    let block = format.block_bytes();
+    KernelError::check_multiple("bytes of an interleaved row", block, block, row_bytes)?;
+    let strip = STRIP_ROWS.saturating_mul(row_bytes);
+    KernelError::check_multiple("bytes of interleaved rows", strip, 0, found)?;
+    KernelError::check("bytes of interleaved rows", found, out)
+}
+
+/// An error for formats whose rows are not interleaved.
+pub(crate) fn check_has_blocks(format: Format) -> Result<(), KernelError> {
+    match parts(format) {
+        Some(_) => Ok(()),
+        None => Err(KernelError::Shape {
             what: "bytes of a block that is interleaved",
             expected: Format::Q4_0.block_bytes(),
             found: format.block_bytes(),
-        });
+        }),
     }
-    whole(
-        "bytes of an interleaved row",
-        row_bytes,
-        format.block_bytes(),
-    )?;
-    whole(
-        "bytes of interleaved rows",
-        found,
-        STRIP_ROWS.saturating_mul(row_bytes),
-    )?;
-    KernelError::check("bytes of interleaved rows", found, out)
 }
 
 /// Calls `each` with the place of every unit of a row: in the row, and in its strip.

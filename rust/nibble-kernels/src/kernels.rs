@@ -3,7 +3,6 @@
 use crate::activations::{Q8Group, Q8Rows};
 use crate::attention::KvRows;
 use crate::attention_loops::AttentionTable;
-use crate::error::KernelError;
 use crate::format::Format;
 use crate::matrix::Layout;
 use crate::ops::{OpsTable, SoftmaxState};
@@ -208,21 +207,6 @@ impl Kernels {
         self.table.instruction_set
     }
 
-    /// `weights` must hold `out.rows()` rows of `format`, as long as those of `x`.
-    pub(crate) fn matmul_q8(
-        &self,
-        format: Format,
-        weights: &[u8],
-        x: Q8Rows<'_>,
-        out: TileMut<'_>,
-    ) -> Result<(), KernelError> {
-        let kernel =
-            (self.table.matmul_q8)(format).ok_or(KernelError::NeedsF32Activations(format))?;
-        // SAFETY: `Kernels` is made only of tables whose instructions were detected.
-        unsafe { kernel(weights, x, out) };
-        Ok(())
-    }
-
     /// The product with `planes` rows of codes for each token, in one pass over the weights, if these
     /// instructions have one for rows that lie so.
     pub(crate) fn fused(
@@ -237,7 +221,7 @@ impl Kernels {
             (Layout::Strips, 1) => (self.table.strips_q8?)(format),
             (Layout::Strips, _) => (self.table.strips_q16?)(format),
         }?;
-        // SAFETY: as in `matmul_q8`.
+        // SAFETY: `Kernels` is made only of tables whose instructions were detected.
         Some(
             move |weights: &[u8], x: Q8Rows<'_>, out: TileMut<'_>| unsafe {
                 kernel(weights, x, out)
@@ -254,12 +238,12 @@ impl Kernels {
         cols: usize,
         out: TileMut<'_>,
     ) {
-        // SAFETY: as in `matmul_q8`.
+        // SAFETY: as in `fused`.
         unsafe { (self.table.matmul_f32)(format, weights, x, cols, out) }
     }
 
     pub(crate) fn quantize_row(&self, x: &[f32], row: &mut [Q8Group]) {
-        // SAFETY: as in `matmul_q8`.
+        // SAFETY: as in `fused`.
         unsafe { (self.table.quantize_row)(x, row) }
     }
 
@@ -269,7 +253,7 @@ impl Kernels {
         row: &mut [Q8Group],
         residuals: &mut [Q8Group],
     ) {
-        // SAFETY: as in `matmul_q8`.
+        // SAFETY: as in `fused`.
         unsafe { (self.table.quantize_row_with_residual)(x, row, residuals) }
     }
 
@@ -284,7 +268,7 @@ impl Kernels {
         out: &mut [f32],
     ) {
         let table = self.table.attention;
-        // SAFETY: as in `matmul_q8`.
+        // SAFETY: as in `fused`.
         unsafe {
             match keys {
                 KvRows::F32(keys) => (table.f32.scores)(queries, keys, ahead.f32(), dim, out),
@@ -305,7 +289,7 @@ impl Kernels {
         out: &mut [f32],
     ) {
         let table = self.table.attention;
-        // SAFETY: as in `matmul_q8`.
+        // SAFETY: as in `fused`.
         unsafe {
             match values {
                 KvRows::F32(values) => (table.f32.mix)(weights, values, ahead.f32(), dim, out),
@@ -318,26 +302,26 @@ impl Kernels {
     /// `out[i] = x[i] / sqrt(mean(x²) + eps) * weight[i]` (Zhang & Sennrich, "Root Mean Square Layer
     /// Normalization", 2019). The three slices have one length; a longer one's rest is left alone.
     pub fn rms_norm(&self, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
-        // SAFETY: as in `matmul_q8`.
+        // SAFETY: as in `fused`.
         unsafe { (self.table.ops.rms_norm)(x, weight, eps, out) }
     }
 
     /// `up[i] *= silu(gate[i])` with `silu(x) = x / (1 + exp(-x))` (Shazeer, "GLU Variants Improve
     /// Transformer", 2020). The two slices have one length; a longer one's rest is left alone.
     pub fn swiglu(&self, gate: &[f32], up: &mut [f32]) {
-        // SAFETY: as in `matmul_q8`.
+        // SAFETY: as in `fused`.
         unsafe { (self.table.ops.swiglu)(gate, up) }
     }
 
     /// `out[i] += x[i]`. The two slices have one length; a longer one's rest is left alone.
     pub fn add_assign(&self, out: &mut [f32], x: &[f32]) {
-        // SAFETY: as in `matmul_q8`.
+        // SAFETY: as in `fused`.
         unsafe { (self.table.ops.add_assign)(out, x) }
     }
 
     /// Replaces `x` by `exp(x) / Σ exp(x)` and gives `ln Σ exp(x)`. An empty slice stays empty.
     pub fn softmax(&self, x: &mut [f32]) -> f32 {
-        // SAFETY: as in `matmul_q8`.
+        // SAFETY: as in `fused`.
         let (largest, total) = unsafe {
             let largest = (self.table.ops.maximum)(x);
             (largest, (self.table.ops.exp_shifted)(x, largest))
@@ -347,12 +331,12 @@ impl Kernels {
     }
 
     pub(crate) fn axpby(&self, a: f32, x: &[f32], b: f32, out: &mut [f32]) {
-        // SAFETY: as in `matmul_q8`.
+        // SAFETY: as in `fused`.
         unsafe { (self.table.ops.axpby)(a, x, b, out) }
     }
 
     pub(crate) fn divide(&self, x: &mut [f32], by: f32) {
-        // SAFETY: as in `matmul_q8`.
+        // SAFETY: as in `fused`.
         unsafe { (self.table.ops.divide)(x, by) }
     }
 
@@ -363,7 +347,7 @@ impl Kernels {
         state: &mut SoftmaxState,
         out: &mut [f32],
     ) {
-        // SAFETY: as in `matmul_q8`.
+        // SAFETY: as in `fused`.
         unsafe { (self.table.ops.softmax_step)(scores, scale, state, out) }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::KernelError;
 use crate::format::Format;
-use crate::interleave::{STRIP_ROWS, can_interleave, row_of_strip};
+use crate::interleave::{STRIP_ROWS, check_has_blocks, row_of_strip};
 
 /// How the rows of a matrix lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,19 +36,9 @@ impl<'a> Matrix<'a> {
         cols: usize,
         data: &'a [u8],
     ) -> Result<Matrix<'a>, KernelError> {
-        let row_bytes = match format.row_bytes(cols) {
-            Some(bytes) if bytes > 0 => bytes,
-            _ => {
-                let expected = cols
-                    .next_multiple_of(format.block_len())
-                    .max(format.block_len());
-                return Err(KernelError::Shape {
-                    what: "columns of a matrix",
-                    expected,
-                    found: cols,
-                });
-            }
-        };
+        let block = format.block_len();
+        KernelError::check_multiple("columns of a matrix", block, block, cols)?;
+        let row_bytes = format.row_bytes(cols).unwrap_or(usize::MAX);
         let expected = row_bytes.saturating_mul(rows);
         KernelError::check("bytes of a matrix", expected, data.len())?;
         Ok(Matrix {
@@ -73,12 +63,9 @@ impl<'a> Matrix<'a> {
         data: &'a [u8],
     ) -> Result<Matrix<'a>, KernelError> {
         let matrix = Matrix::new(format, rows, cols, data)?;
-        if layout == Layout::Strips && !can_interleave(format, rows) {
-            return Err(KernelError::Shape {
-                what: "rows of an interleaved matrix",
-                expected: rows.next_multiple_of(STRIP_ROWS),
-                found: rows,
-            });
+        if layout == Layout::Strips {
+            KernelError::check_multiple("rows of an interleaved matrix", STRIP_ROWS, 0, rows)?;
+            check_has_blocks(format)?;
         }
         Ok(Matrix { layout, ..matrix })
     }

@@ -374,6 +374,10 @@ impl From<nibble_kernels::KernelError> for Error {
     fn from(error: nibble_kernels::KernelError) -> Error {
         match error {
             nibble_kernels::KernelError::Cancelled => Error::Cancelled,
+            nibble_kernels::KernelError::OutOfMemory { needed } => Error::OutOfMemory {
+                what: "quantized activations",
+                needed: needed as u64,
+            },
             other => Error::Internal {
                 what: other.to_string(),
             },

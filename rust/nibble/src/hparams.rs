@@ -1,6 +1,6 @@
 //! Sizes of the network, read from a model file's metadata and checked against each other.
 
-use nibble_kernels::Format;
+use nibble_kernels::{Format, MAX_GROUP, MAX_HEAD_DIM};
 
 use crate::gguf::Gguf;
 use crate::rope::{Pairing, RopeParameters, RopeScaling};
@@ -103,8 +103,13 @@ impl Hparams {
                 kv_heads.to_string(),
             ));
         }
+        let group = heads / kv_heads;
+        if group > MAX_GROUP {
+            let found = format!("{group} of them");
+            return Err(unsupported(gguf, "query heads over one KV head", found));
+        }
         let head_dim = match metadata.find_u32(&key("attention.key_length"))? {
-            Some(n) => check_range(gguf, &key("attention.key_length"), n as usize, 2, 1 << 12)?,
+            Some(n) => n as usize,
             None if hidden.is_multiple_of(heads) => hidden / heads,
             None => {
                 return Err(invalid(
@@ -115,6 +120,13 @@ impl Hparams {
                 ));
             }
         };
+        check_range(
+            gguf,
+            &key("attention.key_length"),
+            head_dim,
+            2,
+            MAX_HEAD_DIM,
+        )?;
         if let Some(n) = metadata.find_u32(&key("attention.value_length"))?
             && n as usize != head_dim
         {
@@ -210,16 +222,31 @@ fn rope_parameters(
         ));
     }
 
-    match metadata.find_string(&key("rope.scaling.type"))? {
-        None | Some("none" | "longrope") => {}
+    let scaling_type = metadata.find_string(&key("rope.scaling.type"))?;
+    match scaling_type {
+        Some("none" | "longrope") => {}
         Some(other) => return Err(unsupported(gguf, "rope scaling", other.to_owned())),
+        // Then it is linear where there is a factor, which has two names.
+        None => {
+            for name in ["rope.scaling.factor", "rope.scale_linear"] {
+                let factor = metadata.find_f32(&key(name))?;
+                if let Some(factor) = factor.filter(|factor| ![0.0, 1.0].contains(factor)) {
+                    let found = format!("linear, by {factor}");
+                    return Err(unsupported(gguf, "rope scaling", found));
+                }
+            }
+        }
     }
 
     let short = factors(gguf, "rope_factors_short.weight", pairs)?;
     let long = factors(gguf, "rope_factors_long.weight", pairs)?;
     let divisors = factors(gguf, "rope_freqs.weight", pairs)?;
     let scaling = match (short, long, divisors) {
-        (Some(short), Some(long), _) => {
+        (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+            let found = "LongRoPE's factors and divisors".to_owned();
+            return Err(unsupported(gguf, "rope scaling", found));
+        }
+        (Some(short), Some(long), None) => {
             let original_key = key("rope.scaling.original_context_length");
             let original = metadata.u32(&original_key)? as usize;
             check_range(gguf, &original_key, original, 2, context)?;
@@ -243,11 +270,11 @@ fn rope_parameters(
             }
         }
         (None, None, Some(divisors)) => RopeScaling::Divisors(divisors),
-        (None, None, None) => RopeScaling::None,
-        (Some(_), None, _) => {
+        (None, None, None) if scaling_type != Some("longrope") => RopeScaling::None,
+        (Some(_), None, None) => {
             return Err(missing_tensor(gguf, "rope_factors_long.weight"));
         }
-        (None, Some(_), _) => {
+        (None, _, None) => {
             return Err(missing_tensor(gguf, "rope_factors_short.weight"));
         }
     };

@@ -140,6 +140,10 @@ pub(super) fn unwrap(outer: Contents) -> Result<Contents> {
             )
         })
         .collect::<Result<_>>()?;
+    if !places_fit(&offsets, &tensors, range.len() as u64, length) {
+        let expected = "tensors one behind the other in a file of that many bytes";
+        return Err(outer.metadata.invalid(LENGTH_KEY, expected));
+    }
     let of_tokens = |tensor: &&TensorInfo| TOKEN_TENSORS.contains(&tensor.name.as_str());
     let fits = |tensor: &TensorInfo| matches!(tensor.shape.as_slice(), [_, rows] if *rows == token_rows.tokens().len());
     if !tensors.iter().filter(of_tokens).all(fits) {
@@ -170,6 +174,18 @@ fn source_offsets(header: &Header<'_>, header_bytes: u64) -> Vec<u64> {
     entries
         .map(|entry| section.saturating_add(entry.offset))
         .collect()
+}
+
+/// Whether the source's tensors, which begin at `offsets`, lie behind its header of `start` bytes, one behind the other, in
+/// `length` bytes: otherwise it could not be written.
+fn places_fit(offsets: &[u64], tensors: &[TensorInfo], start: u64, length: u64) -> bool {
+    let sizes = tensors.iter().map(|tensor| tensor.size_bytes.unwrap_or(1));
+    let mut places: Vec<(u64, u64)> = offsets.iter().copied().zip(sizes).collect();
+    places.sort_unstable();
+    let end = places.into_iter().try_fold(start, |end, (offset, size)| {
+        offset.checked_add(size).filter(|_| end <= offset)
+    });
+    end.is_some_and(|end| end <= length)
 }
 
 /// A tensor of the inner directory, with its data where the outer directory says.
