@@ -124,7 +124,7 @@ fn report(gguf: &Gguf, file: &Path) -> Result<Report, Failure> {
     let kv_bytes = |format: KvFormat| {
         Some((
             format.format().name(),
-            opened?.kv_cache_bytes(format, 1).ok()?,
+            opened?.kv_bytes_per_position(format).ok()?,
         ))
     };
     let listed = |tensor: &nibble::gguf::TensorInfo| TensorReport {

@@ -1,7 +1,7 @@
 //! Matrix products of one thread, whose weights stay in the second-level cache: what the arithmetic costs when
 //! memory does not limit it. Throughput counts bytes of weights.
 //!
-//!     cargo bench -p nibble-kernels [-- 'q4_k/avx512']
+//!     cargo bench -p nibble-kernels [-- 'Q4_K/avx512']
 
 #![allow(
     clippy::unwrap_used,

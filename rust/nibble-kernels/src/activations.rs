@@ -90,7 +90,7 @@ impl Q8Group {
         }
     }
 
-    fn add_sums_of_blocks(&mut self) {
+    fn set_derived_sums(&mut self) {
         let (first, second) = self.sums.split_at(SCALES);
         for (sum, (first, second)) in self.block_sums.iter_mut().zip(first.iter().zip(second)) {
             *sum = first + second;
@@ -276,6 +276,11 @@ impl QuantizedActivations {
             .saturating_mul(size_of::<Q8Group>())
     }
 
+    /// Bytes that the buffer has.
+    pub fn allocated_bytes(&self) -> usize {
+        self.groups.capacity() * size_of::<Q8Group>()
+    }
+
     /// Rows of the batch (tokens).
     pub fn rows(&self) -> usize {
         self.rows
@@ -336,9 +341,7 @@ pub(crate) fn quantize_row(
     } else {
         kernels.quantize_row(x, &mut groups[..len]);
     }
-    groups[..len]
-        .iter_mut()
-        .for_each(Q8Group::add_sums_of_blocks);
+    groups[..len].iter_mut().for_each(Q8Group::set_derived_sums);
 }
 
 /// The inputs of a matrix product, one row for each token.

@@ -15,7 +15,10 @@ pub(crate) trait Stored {
     /// What a row consists of.
     type Unit: Copy;
 
-    /// Units of a row of `dim` numbers.
+    /// Units of a row that has `dim` numbers.
+    ///
+    /// # Panics
+    /// Where `dim` numbers do not fill units.
     fn row_len(dim: usize) -> usize;
 
     /// Number `i` of a row.
@@ -67,6 +70,7 @@ impl Stored for Q8_0 {
     type Unit = u8;
 
     fn row_len(dim: usize) -> usize {
+        assert!(dim.is_multiple_of(Q8_0::LEN));
         dim / Q8_0::LEN * Q8_0::BYTES
     }
 
@@ -84,7 +88,8 @@ type Kernel<Unit> =
 
 /// Attention over keys and values of one way to store them.
 pub(crate) struct Attention<S: Stored> {
-    /// `out[g][p] = queries[g] · keys[p]` for queries `[group, dim]` and keys `[positions, dim]`.
+    /// `out[g][p] = queries[g] · keys[p]` for queries `[group, dim]` and keys `[positions, dim]`. Panics where a row of that
+    /// many numbers has no whole blocks.
     pub(crate) scores: Kernel<S::Unit>,
     /// `out[g] += Σ weights[g][p] * values[p]` for weights `[group, positions]`, values `[positions, dim]` and out
     /// `[group, dim]`.
@@ -211,7 +216,7 @@ macro_rules! attention_loops {
                             prefetch_units(ahead, start, S::row_len(PREFETCHED));
                         }
                         // Beyond the last key, the last one again: its sums are not used.
-                        // SAFETY: `i + LANES <= dim`, within the key.
+                        // SAFETY: `i + LANES <= dim`, and a row of `row_len(dim)` has `dim` numbers.
                         let key = unsafe { S::load(keys.as_ptr().add(k.min(count - 1) * row), i) };
                         for (query, sums) in queries.iter().zip(&mut sums) {
                             sums[k] = multiply_add(*query, key, sums[k]);
@@ -329,7 +334,7 @@ macro_rules! attention_loops {
                 // One vector of the value at a time: all of them would drive sums out of the registers.
                 let weights: [Vector; N] = from_fn(|n| splat(weights[n * positions + p]));
                 for j in 0..W {
-                    // SAFETY: inside the value.
+                    // SAFETY: `i + LANES * (j + 1) <= dim`, and a row of `row_len(dim)` has `dim` numbers.
                     let part = unsafe { S::load(value.as_ptr(), i + LANES * j) };
                     for (sums, weight) in sums.iter_mut().zip(weights) {
                         sums[j] = multiply_add(weight, part, sums[j]);

@@ -83,11 +83,11 @@ impl BoundaryModel {
     pub(crate) fn new(model: Arc<Model>, index: Arc<VocabIndex>) -> Result<BoundaryModel> {
         let hparams = model.hparams();
         let context = MAX_PRIMER + MAX_CONVERSATION + MAX_WINDOW + MAX_PHRASE + 4;
-        let token_bytes = 4 * (4 * hparams.hidden + 3 * hparams.ffn);
-        let large = model.kv_cache_bytes(KvFormat::F16, 1)? > LARGE_KV_POSITION;
+        let token_bytes = Scratch::bytes_per_token(hparams, PRECISION);
+        let large = model.kv_bytes_per_position(KvFormat::F16)? > LARGE_KV_POSITION;
         let options = SessionOptions {
             context: context.min(hparams.context_length),
-            kv_format: match large && model.kv_cache_bytes(KvFormat::Q8_0, 1).is_ok() {
+            kv_format: match large && model.kv_bytes_per_position(KvFormat::Q8_0).is_ok() {
                 true => KvFormat::Q8_0,
                 false => KvFormat::F16,
             },

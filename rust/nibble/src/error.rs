@@ -98,7 +98,7 @@ pub enum Error {
         tensor: String,
     },
 
-    /// A tensor has another shape than the metadata says.
+    /// A tensor has another shape than the metadata says, or values that it cannot have.
     #[error("{}: tensor {tensor:?}: expected {expected}, found {found}", file.display())]
     InvalidTensor {
         /// The file.
@@ -309,7 +309,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The name in `snake_case`, as the command's `--json` errors print it.
+    /// The name in `snake_case`.
     pub fn name(self) -> &'static str {
         match self {
             ErrorKind::Io => "io",

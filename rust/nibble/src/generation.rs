@@ -183,6 +183,8 @@ pub struct GenerationState {
 }
 
 impl GenerationState {
+    /// Begins to continue `prompt` in a session, which is named again with every step.
+    ///
     /// # Errors
     /// `InvalidArgument` for an empty prompt, an empty stop string or numbers outside their range; `ContextFull` for a prompt beyond the session's capacity.
     pub fn new(
@@ -306,8 +308,8 @@ impl GenerationState {
             return Vec::new();
         }
         let guess = prompt_lookup::continuation(&self.tokens, most);
-        // A guess must not be what makes the text cross into LongRoPE's long set.
-        match session.rope_set_for(len + guess.len()) == session.rope_set_for(len) {
+        // Where the text crosses into LongRoPE's long set, all of it is computed again.
+        match session.rope_set_for(len + guess.len()) == session.cache().rope_set() {
             true => guess.to_vec(),
             false => Vec::new(),
         }

@@ -1,7 +1,7 @@
 //! What a model and one session of it take, before either is there.
 
 use crate::Result;
-use crate::backend::Scratch;
+use crate::backend::{Precision, Scratch};
 use crate::gguf::Gguf;
 use crate::hparams::Hparams;
 use crate::kv_cache::KvCache;
@@ -31,11 +31,14 @@ impl MemoryEstimate {
         let hparams = Hparams::from_gguf(gguf)?;
         let context = options.context_of(&hparams);
         let cache = KvCache::new(&hparams, options.kv_format, context)?;
+        let precision = options
+            .precision
+            .unwrap_or_else(|| Precision::for_size(gguf));
         let kv_cache = (cache.bytes_per_position() as u64).saturating_mul(context as u64);
         Ok(MemoryEstimate {
             mapped: gguf.size_bytes(),
             kv_cache,
-            buffers: Scratch::bytes(&hparams, options.prefill_chunk.min(context)),
+            buffers: Scratch::bytes(&hparams, precision, options.prefill_chunk.min(context)),
         })
     }
 
@@ -57,28 +60,34 @@ mod tests {
 
     #[test]
     fn a_full_session_takes_what_was_estimated() {
-        let path = nibble_testkit::fixture("llama-tiny/model-f16.gguf");
+        let path = nibble_testkit::fixture("llama-tiny/model-q8_0.gguf");
         let gguf = Gguf::open(&path).unwrap();
-        let options = SessionOptions {
-            context: 64,
-            kv_format: KvFormat::F16,
-            prefill_chunk: 32,
-            ..SessionOptions::default()
-        };
-        let estimate = MemoryEstimate::of(&gguf, &options).unwrap();
-        assert_eq!(estimate.mapped, std::fs::metadata(&path).unwrap().len());
+        for precision in [
+            None,
+            Some(Precision::Q8),
+            Some(Precision::Q16),
+            Some(Precision::F32),
+        ] {
+            let options = SessionOptions {
+                context: 64,
+                kv_format: KvFormat::F16,
+                prefill_chunk: 32,
+                precision,
+                ..SessionOptions::default()
+            };
+            let estimate = MemoryEstimate::of(&gguf, &options).unwrap();
+            assert_eq!(estimate.mapped, std::fs::metadata(&path).unwrap().len());
 
-        let model = Arc::new(Model::open(&path, &ModelOptions::default()).unwrap());
-        let mut session = Session::new(model, options).unwrap();
-        session.prefill(&[5; 64], &CancelHandle::new()).unwrap();
-        let cache = session.cache().allocated_bytes() as u64;
-        assert_eq!(estimate.kv_cache, cache);
-        // The copies of inputs, which depend on the weights' formats, are a quarter at most.
-        let floats = session.scratch().float_bytes();
-        assert!(
-            (floats..=floats * 5 / 4).contains(&estimate.buffers),
-            "{estimate:?}, {floats} bytes are allocated"
-        );
+            let model = Arc::new(Model::open(&path, &ModelOptions::default()).unwrap());
+            let mut session = Session::new(model, options).unwrap();
+            session.prefill(&[5; 64], &CancelHandle::new()).unwrap();
+            let cache = session.cache().allocated_bytes() as u64;
+            assert_eq!(estimate.kv_cache, cache);
+            // Logits are counted twice, for prepared files.
+            let allocated = session.scratch().allocated_bytes();
+            let logits = session.logits().unwrap().len() as u64 * 4;
+            assert_eq!(estimate.buffers, allocated + logits, "{precision:?}");
+        }
     }
 
     #[test]

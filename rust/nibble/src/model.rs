@@ -5,7 +5,7 @@ use std::path::Path;
 use nibble_kernels::{BigCores, Cpu, Kernels, KvFormat, Priority, ThreadPool};
 
 use crate::backend::cpu::CpuBackend;
-use crate::backend::{Backend, BackendChoice, Precision};
+use crate::backend::{Backend, BackendChoice};
 use crate::gguf::Gguf;
 use crate::hparams::Hparams;
 use crate::kv_cache::KvCache;
@@ -117,25 +117,12 @@ impl Model {
         &self.backend
     }
 
-    /// The precision that suits this model where none is asked for: [`Precision::Q16`] up to 512 MiB of
-    /// weights, [`Precision::Q8`] beyond. Small models feel the error of 8 bits most (on SmolLM2-135M it
-    /// moves logits by 0.1, enough to flip close calls) and have arithmetic to spare.
-    pub fn default_precision(&self) -> Precision {
-        const SMALL: u64 = 512 << 20;
-        let source = self.gguf().prepared_source();
-        if source.map_or(self.gguf().size_bytes(), |source| source.length) <= SMALL {
-            Precision::Q16
-        } else {
-            Precision::Q8
-        }
-    }
-
-    /// Bytes of memory that a KV cache of `positions` takes, beside the mapped file.
+    /// Bytes of memory that a KV cache takes for each position, beside the mapped file.
     ///
     /// # Errors
     /// `InvalidArgument` for a format that does not fit the model's heads.
-    pub fn kv_cache_bytes(&self, format: KvFormat, positions: usize) -> Result<u64> {
-        let cache = KvCache::new(self.hparams(), format, positions)?;
-        Ok(cache.bytes_per_position() as u64 * positions as u64)
+    pub fn kv_bytes_per_position(&self, format: KvFormat) -> Result<u64> {
+        let cache = KvCache::new(self.hparams(), format, 1)?;
+        Ok(cache.bytes_per_position() as u64)
     }
 }

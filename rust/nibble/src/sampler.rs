@@ -164,6 +164,8 @@ pub struct Sampler {
 }
 
 impl Sampler {
+    /// A sampler at the beginning of its random numbers.
+    ///
     /// # Errors
     /// `InvalidArgument` for a number outside its range.
     pub fn new(sampling: Sampling) -> Result<Sampler> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nibble_kernels::KvFormat;
 
+use crate::backend::batch::check_heads;
 use crate::backend::{HeadRows, Precision, Scratch, SequenceInput};
 use crate::generation::{Generation, GenerationOptions};
 use crate::hparams::Hparams;
@@ -61,12 +62,12 @@ pub struct SessionOptions {
     pub context: usize,
     /// How keys and values are stored.
     pub kv_format: KvFormat,
-    /// How activations are held in matrix products; `None` for [`Model::default_precision`].
+    /// How activations are held in matrix products; `None` for [`Precision::for_size`].
     pub precision: Option<Precision>,
     /// Which LongRoPE set is used.
     pub rope_policy: RopePolicy,
-    /// Tokens that go through the network together in prefill: more is faster and takes more memory (about
-    /// `4 * (4 * hidden + 3 * ffn)` bytes each).
+    /// Tokens that go through the network together in prefill: more is faster and takes more memory
+    /// ([`Scratch::bytes_per_token`](crate::backend::Scratch::bytes_per_token)).
     pub prefill_chunk: usize,
 }
 
@@ -137,7 +138,8 @@ impl Session {
                 found: found.to_string(),
             }),
         };
-        options.precision.get_or_insert(model.default_precision());
+        let suitable = || Precision::for_size(model.gguf());
+        options.precision.get_or_insert_with(suitable);
         let context = options.context;
         require(
             context <= limit,
@@ -224,7 +226,7 @@ impl Session {
     /// what lies before the first of them is reused from the present content.
     ///
     /// # Errors
-    /// As `prefill`.
+    /// As `prefill`, and `InvalidArgument` for indices that do not ascend or lie beyond the last token.
     pub fn prefill_scored(
         &mut self,
         tokens: &[u32],
@@ -243,6 +245,7 @@ impl Session {
         if let Some(&token) = tokens.iter().find(|&&token| token as usize >= vocabulary) {
             return Err(Error::InvalidToken { token, vocabulary });
         }
+        check_heads(heads, tokens.len())?;
 
         let precision = self.precision();
         let set = self.rope_set_for(tokens.len());
@@ -376,7 +379,7 @@ impl Session {
     /// prefill can be cancelled too.
     ///
     /// # Errors
-    /// `InvalidArgument` for an empty prompt or options outside their range.
+    /// `InvalidArgument` for an empty prompt or options outside their range, `ContextFull` for a prompt that does not fit.
     pub fn generate(
         &mut self,
         prompt: &[u32],
@@ -406,7 +409,7 @@ impl Session {
     fn precision(&self) -> Precision {
         self.options
             .precision
-            .unwrap_or_else(|| self.model.default_precision())
+            .unwrap_or_else(|| Precision::for_size(self.model.gguf()))
     }
 
     /// Which of LongRoPE's sets a text of `len` tokens has.

@@ -184,6 +184,8 @@ fn what_the_engine_does_not_do_is_refused_and_not_ignored() {
         (PHI3, "general.architecture", Value::String(b"gemma3")),
         (PHI3, "phi3.expert_count", Value::U32(8)),
         (LLAMA, "llama.rope.scaling.type", Value::String(b"yarn")),
+        (LLAMA, "llama.rope.scaling.factor", Value::F32(2.0)),
+        (LLAMA, "llama.rope.scale_linear", Value::F32(4.0)),
         (PHI3, "phi3.attention.value_length", Value::U32(64)),
     ] {
         let kind = error(

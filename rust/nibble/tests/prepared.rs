@@ -348,6 +348,11 @@ fn the_prepared_file_is_found_beside_its_source_and_without_it() {
     // Another model under the same name: the prepared one is not its.
     fs::copy(fixture(MODELS[1]), &model).unwrap();
     assert_eq!(find(&model), model);
+    // A name that only ends alike is not a prepared model's.
+    let alike = model.with_file_name("tinynibble.gguf");
+    fs::copy(fixture(MODELS[0]), &alike).unwrap();
+    prepare(&alike, &destination(&alike)).unwrap();
+    assert_eq!(find(&alike), destination(&alike));
     // A damaged one is left alone.
     fs::copy(fixture(MODELS[0]), &model).unwrap();
     let whole = fs::read(&prepared).unwrap();
@@ -468,6 +473,14 @@ fn containers_that_contradict_themselves_are_errors() {
     let rows = find(name, 2) + name.len() + 4 + 8;
     let fewer = u64::from_le_bytes(whole[rows..rows + 8].try_into().unwrap()) - 16;
     assert_eq!(kind(rows, &fewer.to_le_bytes()), ErrorKind::Malformed);
+    // A source that is shorter than its tensors, or in which one lies far behind the others.
+    let length = find(b"nibble.source.length", 0) + b"nibble.source.length".len() + 4;
+    let shorter = u64::from_le_bytes(whole[length..length + 8].try_into().unwrap()) - 1;
+    assert_eq!(kind(length, &shorter.to_le_bytes()), ErrorKind::InvalidKey);
+    let place = find(name, 1) + name.len() + 4 + 16 + 4;
+    for far in [1_u64 << 50, u64::MAX - 31] {
+        assert_eq!(kind(place, &far.to_le_bytes()), ErrorKind::InvalidKey);
+    }
     let norm = b"output_norm.weight";
     let dimensions = find(norm, 0) + norm.len();
     assert_eq!(kind(dimensions, &9_u32.to_le_bytes()), ErrorKind::Malformed);
@@ -495,6 +508,16 @@ fn what_cannot_be_prepared_says_why() {
         ErrorKind::Io,
         "a directory in the way"
     );
+    // Two at once would write into each other's file.
+    let first = Preparation::new(&model, &prepared, PreparationOptions::default());
+    let mut first = first.unwrap();
+    let partial = directory.path().join("model.nibble.gguf.part");
+    while !partial.exists() {
+        first.step().unwrap();
+    }
+    assert_eq!(kind(prepare(&model, &prepared)), ErrorKind::Io);
+    while first.step().unwrap().is_some() {}
+    prepare(&model, &prepared).unwrap();
     // Bytes that belong to no tensor would be lost.
     let mut bytes = fs::read(&model).unwrap();
     bytes.extend(*b"a signature");

@@ -486,6 +486,19 @@ fn wrong_arguments_are_named() {
         );
     }
     assert!(cache.is_empty());
+
+    let new = SessionOptions::default();
+    let mut session = Session::new(MODEL.clone(), new).unwrap();
+    session.prefill(&[1, 2, 3], &CancelHandle::new()).unwrap();
+    for heads in [
+        &[(2, HeadRows::All), (1, HeadRows::All)][..],
+        &[(9, HeadRows::All)],
+    ] {
+        let show = |_, _: &[f32]| panic!("no logits");
+        let scored = session.prefill_scored(&[1, 2, 3, 4], heads, &CancelHandle::new(), show);
+        assert_eq!(scored.unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert_eq!(session.tokens(), [1, 2, 3], "nothing was done");
+    }
 }
 
 #[test]
@@ -643,21 +656,30 @@ fn prompt_lookup_changes_no_token_and_saves_passes() {
 #[test]
 fn prompt_lookup_computes_a_text_anew_no_earlier_than_without() {
     let exact = options(KvFormat::F32, Precision::F32);
-    let prompt: Vec<u32> = [11, 12, 13, 14, 15].repeat(50);
-    let run = |prompt_lookup| {
+    let run = |prompt: &[u32], prompt_lookup| {
         let options = GenerationOptions {
             max_tokens: 24,
             stop_at_end_of_text: false,
             prompt_lookup,
             ..Default::default()
         };
-        generated(&mut session(&exact), &prompt, options)
+        generated(&mut session(&exact), prompt, options)
     };
-    let (expected, plain) = run(0);
-    let (found, stats) = run(8);
-    assert_eq!(found, expected);
-    assert_eq!(stats.prefilled_tokens, plain.prefilled_tokens);
-    assert_eq!(plain.prefilled_tokens, 250 + 257, "it crosses the border");
+    let mut guessed = 0;
+    for start in 0..12 {
+        let prompt: Vec<u32> = (start..start + 5).collect::<Vec<_>>().repeat(50);
+        let (expected, plain) = run(&prompt, 0);
+        // The text up to the border comes again as the prompt, so that there is something to guess where it crosses.
+        for prompt in [&prompt[..], &[&expected[..8], &prompt[..242]].concat()] {
+            let (expected, plain_again) = run(prompt, 0);
+            let (found, stats) = run(prompt, 8);
+            assert_eq!(found, expected);
+            assert_eq!(stats.prefilled_tokens, plain_again.prefilled_tokens);
+            guessed += stats.guessed_tokens;
+        }
+        assert_eq!(plain.prefilled_tokens, 250 + 257, "it crosses the border");
+    }
+    assert!(guessed > 0);
 }
 
 /// With many threads, each takes some of the positions that one token sees.

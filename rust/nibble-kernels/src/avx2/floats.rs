@@ -1,4 +1,4 @@
-//! Products with `f32` activations, quantization of activations, conversions and small operations.
+//! Products with `f32` activations, quantization of activations, conversions.
 
 #![allow(
     clippy::indexing_slicing,

@@ -2,7 +2,7 @@
 //!
 //! `vpdpbusd` multiplies four pairs of codes and adds them to a lane of 32 bits in one instruction, where
 //! AVX2 takes three and has to mind 16-bit sums; and `vpermi2b` picks the codes of four blocks out of 128
-//! bytes at once. Groups, formats and everything in single precision are those of [`crate::avx2`].
+//! bytes at once. Groups, formats, and products with `f32` activations are those of [`crate::avx2`].
 //!
 //! Interleaved rows have kernels of their own, see [`strips`].
 //!

@@ -120,9 +120,7 @@ pub(super) fn check_build(device: Device) -> Result<()> {
         true => Ok(()),
         false => Err(Error::Backend {
             backend: BackendKind::Candle.name(),
-            reason: format!(
-                "this build does not have it (build with `cargo build --release -p nibble-cli --features {feature}`)"
-            ),
+            reason: format!("this build does not have it (cargo feature `{feature}`)"),
         }),
     }
 }
@@ -158,8 +156,8 @@ mod tests {
             assert!(backend.usable || backend.remark.is_some(), "{backend:?}");
             if check_build(backend.device).is_err() && backend.backend == BackendKind::Candle {
                 let (feature, _) = backend.device.feature();
-                let command = format!("--features {feature}`");
-                assert!(backend.remark.unwrap().contains(&command));
+                let name = format!("`{feature}`");
+                assert!(backend.remark.unwrap().contains(&name));
             }
         }
     }

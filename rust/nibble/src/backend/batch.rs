@@ -45,15 +45,21 @@ fn check(batch: &[SequenceInput<'_>], vocabulary: usize) -> Result<()> {
         if let Some(&token) = tokens.find(|&&token| token as usize >= vocabulary) {
             return Err(Error::InvalidToken { token, vocabulary });
         }
-        let indices = || sequence.heads.iter().map(|(index, _)| *index);
-        let ascending = indices().is_sorted_by(|a, b| a < b);
-        if !ascending || indices().any(|index| index >= sequence.tokens.len()) {
-            return Err(Error::InvalidArgument {
-                argument: "head positions",
-                expected: format!("strictly ascending, below {}", sequence.tokens.len()),
-                found: format!("{:?}", indices().collect::<Vec<_>>()),
-            });
-        }
+        check_heads(sequence.heads, sequence.tokens.len())?;
+    }
+    Ok(())
+}
+
+/// An error unless the indices of `heads` ascend and are those of some of `len` tokens.
+pub(crate) fn check_heads(heads: &[(usize, HeadRows<'_>)], len: usize) -> Result<()> {
+    let indices = || heads.iter().map(|(index, _)| *index);
+    let ascending = indices().is_sorted_by(|a, b| a < b);
+    if !ascending || indices().any(|index| index >= len) {
+        return Err(Error::InvalidArgument {
+            argument: "head positions",
+            expected: format!("strictly ascending, below {len}"),
+            found: format!("{:?}", indices().collect::<Vec<_>>()),
+        });
     }
     Ok(())
 }

@@ -76,8 +76,8 @@ impl CpuBackend {
     /// inside every matrix product.
     ///
     /// # Errors
-    /// `Cancelled`, `ContextFull`, `InvalidToken`, `InvalidArgument`, `OutOfMemory`, `FileChanged`. No
-    /// sequence has advanced then.
+    /// `Cancelled`, `ContextFull`, `InvalidToken`, `InvalidArgument`, `OutOfMemory`; `FileChanged`, and `Io` where the file's
+    /// length cannot be asked for. No sequence has advanced then.
     pub fn forward(
         &self,
         batch: &mut [SequenceInput<'_>],

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use nibble_kernels::QuantizedActivations;
 
-use crate::backend::HeadRows;
 use crate::backend::attention::Part;
+use crate::backend::{HeadRows, Precision};
 use crate::hparams::Hparams;
 use crate::{Error, Result};
 
@@ -95,20 +95,31 @@ impl Scratch {
 
     /// Bytes of the buffers of passes of up to `rows` tokens with logits for one of them, and of the 8- or
     /// 16-bit copies of the inputs of matrix products.
-    pub(crate) fn bytes(hparams: &Hparams, rows: usize) -> u64 {
-        let widest = hparams.ffn.max(hparams.hidden) as u64;
-        let floats: u64 = widths(hparams).iter().map(|&width| width as u64).sum();
-        let row = floats
-            .saturating_mul(4)
-            .saturating_add(widest.saturating_mul(2));
+    pub(crate) fn bytes(hparams: &Hparams, precision: Precision, rows: usize) -> u64 {
         // As they are computed, and by token.
         let logits = (hparams.vocabulary as u64).saturating_mul(8);
+        let row = Scratch::bytes_per_token(hparams, precision) as u64;
         row.saturating_mul(rows as u64).saturating_add(logits)
     }
 
-    /// Bytes that the buffers of numbers have allocated.
+    /// Bytes that the buffers of a pass take for each of its tokens, without logits.
+    pub fn bytes_per_token(hparams: &Hparams, precision: Precision) -> usize {
+        let widest = hparams
+            .ffn
+            .max(hparams.hidden)
+            .max(hparams.heads * hparams.head_dim);
+        let copy = match precision {
+            Precision::Q8 => QuantizedActivations::bytes(1, widest, false),
+            Precision::Q16 => QuantizedActivations::bytes(1, widest, true),
+            Precision::F32 => 0,
+        };
+        let floats: usize = widths(hparams).iter().sum();
+        floats.saturating_mul(size_of::<f32>()).saturating_add(copy)
+    }
+
+    /// Bytes that the buffers have allocated.
     #[cfg(test)]
-    pub(crate) fn float_bytes(&self) -> u64 {
+    pub(crate) fn allocated_bytes(&self) -> u64 {
         let buffers = [
             &self.x,
             &self.normed,
@@ -123,7 +134,7 @@ impl Scratch {
             &self.logits,
         ];
         let floats: usize = buffers.iter().map(|buffer| buffer.capacity()).sum();
-        floats as u64 * 4
+        (floats * 4 + self.quantized.allocated_bytes()) as u64
     }
 
     /// Makes room for the logits of `requests`, in their order.

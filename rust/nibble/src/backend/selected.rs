@@ -140,8 +140,8 @@ impl Backend {
     /// inside every matrix product; on candle between layers.
     ///
     /// # Errors
-    /// `Cancelled`, `ContextFull`, `InvalidToken`, `InvalidArgument`, `OutOfMemory`, `FileChanged`. No
-    /// sequence has advanced then.
+    /// `Cancelled`, `ContextFull`, `InvalidToken`, `InvalidArgument`, `OutOfMemory`; `FileChanged`, and `Io` where the file's
+    /// length cannot be asked for. No sequence has advanced then.
     pub fn forward(
         &self,
         batch: &mut [SequenceInput<'_>],

@@ -21,7 +21,7 @@ use crate::{Error, Result, SharedBytes};
 pub(crate) const ARCHITECTURE_PREFIX: &str = "nibble.";
 /// How rows are interleaved; see [`nibble_kernels::interleave()`].
 pub(crate) const LAYOUT_KEY: &str = "nibble.layout";
-/// The only layout so far: the tensors of [`INTERLEAVED_KEY`] in strips of sixteen rows, in units of four bytes, the rows of
+/// The only layout so far: the tensors of [`INTERLEAVED_KEY`] in strips of sixteen rows, the rows of
 /// tokens in the order of [`TOKENS_KEY`], and the tokenizer's tables.
 pub(crate) const LAYOUT: &str = "strips-16x4-tables";
 /// The token of each row of embedding and head.

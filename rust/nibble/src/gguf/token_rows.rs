@@ -1,7 +1,6 @@
 //! The order of the rows that belong to tokens, in prepared models.
 
 use super::u32s::U32s;
-use crate::tokenizer::Tokenizer;
 
 /// Tensors with a row for each token.
 pub(crate) const TOKEN_TENSORS: [&str; 2] = ["token_embd.weight", "output.weight"];
@@ -19,22 +18,6 @@ pub(crate) struct TokenRows {
 }
 
 impl TokenRows {
-    /// First [`Tokenizer::tokens_by_bytes`], then all others of `vocabulary` by id. `None` where tokens are missing.
-    pub(crate) fn sorted(tokenizer: &Tokenizer, vocabulary: usize) -> Option<TokenRows> {
-        let mut rows = vec![u32::MAX; vocabulary];
-        for (row, token) in (0..).zip(tokenizer.tokens_by_bytes().iter()) {
-            *rows.get_mut(token as usize)? = row;
-        }
-        let mut tokens: Vec<u32> = tokenizer.tokens_by_bytes().iter().collect();
-        for (token, row) in (0..).zip(&mut rows) {
-            if *row == u32::MAX {
-                *row = u32::try_from(tokens.len()).ok()?;
-                tokens.push(token);
-            }
-        }
-        TokenRows::new(tokens.into_iter().collect(), rows.into_iter().collect())
-    }
-
     /// The order in which row `i` belongs to `tokens[i]`, and token `i` has row `rows[i]`; `None` where the two
     /// contradict each other.
     pub(crate) fn new(tokens: U32s, rows: U32s) -> Option<TokenRows> {

@@ -6,7 +6,7 @@
 //! [`Restoration`] gives the source back byte for byte, so that the source need not be kept. The rows of embedding and
 //! head are sorted by the bytes of their tokens, so that the tokens that may follow what was typed are whole strips.
 //!
-//! The container is described in [`crate::gguf`]; one layout serves all instruction sets that have kernels of their own. A file may carry
+//! The container is described in `gguf/container.rs`; one layout serves all instruction sets that have kernels of their own. A file may carry
 //! [attachments](PreparationOptions::attachments), so that all an app opens is one file.
 //!
 //! Both are pulled: each call of `step` does some megabytes of work, so that a caller can show progress and stop at any
@@ -81,7 +81,7 @@ pub fn find(path: &Path) -> PathBuf {
 
 /// The prepared file beside a model, if there is one.
 fn beside(path: &Path) -> Option<PathBuf> {
-    let is_prepared = path.to_string_lossy().ends_with(EXTENSION);
+    let is_prepared = path.to_string_lossy().ends_with(&format!(".{EXTENSION}"));
     let prepared = destination(path);
     (!is_prepared && prepared.is_file()).then_some(prepared)
 }

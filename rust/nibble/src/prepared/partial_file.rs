@@ -1,6 +1,6 @@
 //! A file that appears under its name only when it is whole and on the disk.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -19,12 +19,12 @@ impl PartialFile {
     /// Begins the file anew, over what an earlier attempt left.
     ///
     /// # Errors
-    /// `Io`.
+    /// `Io`, of the kind `WouldBlock` while somebody else writes it.
     pub(super) fn create(destination: &Path) -> Result<PartialFile> {
         let mut name = destination.as_os_str().to_owned();
         name.push(".part");
         let path = PathBuf::from(name);
-        let file = File::create(&path).map_err(|source| io_error(&path, source))?;
+        let file = open_alone(&path).map_err(|source| io_error(&path, source))?;
         Ok(PartialFile {
             destination: destination.to_path_buf(),
             path,
@@ -71,6 +71,44 @@ impl Drop for PartialFile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// An empty file that nobody else writes to as long as it is open.
+fn open_alone(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+        // There are file systems without locks.
+        Ok(()) | Err(TryLockError::Error(_)) => {}
+    }
+    // Whoever had the lock before may have published or removed the file that was opened here.
+    if !is_at(&file, path)? {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    file.set_len(0)?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+
+    let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    match fs::metadata(path) {
+        Ok(there) => Ok(place(there) == place(file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> io::Result<bool> {
+    Ok(path.exists())
 }
 
 /// An error where a file of `needed` bytes does not fit the disk.

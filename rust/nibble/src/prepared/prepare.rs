@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::partial_file::{PartialFile, check_disk};
 use super::{Place, Progress, STEP_BYTES, hexadecimal, part, row_bytes, rows_in, tensors_of};
+use crate::backend::weights::Weights;
 use crate::gguf::container::{
     ARCHITECTURE_PREFIX, ATTACHMENT_PREFIX, Attachment, HEADER_KEY, INTERLEAVED_KEY, LAYOUT,
     LAYOUT_KEY, LENGTH_KEY, ROWS_KEY, SHA256_KEY, TOKENS_KEY,
@@ -49,6 +50,7 @@ pub struct Preparation {
     options: PreparationOptions,
     hparams: Hparams,
     tokenizer: Tokenizer,
+    token_rows: TokenRows,
     destination: PathBuf,
     stage: Stage,
     progress: Progress,
@@ -81,8 +83,8 @@ impl Preparation {
     /// Opens the model at `source`, which is to be written to `destination`.
     ///
     /// # Errors
-    /// Those of [`Gguf::open`]; `Unsupported` for a split model, one that is prepared already, and one with
-    /// tensors of unknown types; `InvalidArgument` for two attachments of one name; `DiskSpace`.
+    /// Those of [`Model::open`](crate::Model::open); `Unsupported` for a split model and one that is prepared already;
+    /// `InvalidArgument` for two attachments of one name; `DiskSpace`.
     pub fn new(
         source: &Path,
         destination: &Path,
@@ -105,6 +107,10 @@ impl Preparation {
         // What this engine cannot run fails now and not after minutes.
         let hparams = Hparams::from_gguf(&source)?;
         let tokenizer = Tokenizer::from_gguf(&source)?;
+        Weights::load(&source, &hparams)?;
+        let found = || format!("{} tokens", hparams.vocabulary);
+        let token_rows = sorted_by_bytes(&tokenizer, hparams.vocabulary)
+            .ok_or_else(|| unsupported("preparation of a vocabulary", found()))?;
         let tensors = tensors_of(&source)?;
         check_gaps(&source, &tensors)?;
         check_names(&options.attachments)?;
@@ -125,6 +131,7 @@ impl Preparation {
             options,
             hparams,
             tokenizer,
+            token_rows,
             destination: destination.to_path_buf(),
             stage: Stage::Hashing {
                 hash: Sha256::new(),
@@ -174,6 +181,7 @@ impl Preparation {
             options,
             hparams,
             tokenizer,
+            token_rows,
             destination,
             ..
         } = self;
@@ -184,12 +192,6 @@ impl Preparation {
                 tensor.layout = options.instruction_set.layout();
             }
         }
-        let token_rows =
-            TokenRows::sorted(tokenizer, hparams.vocabulary).ok_or_else(|| Error::Unsupported {
-                file: source.file().to_path_buf(),
-                what: "preparation of a vocabulary",
-                found: format!("{} tokens", hparams.vocabulary),
-            })?;
         let mut header = Writer::new(destination);
         header.alignment(PAGE)?;
         let architecture = source.metadata().string("general.architecture")?;
@@ -223,7 +225,7 @@ impl Preparation {
         Ok(Writing {
             out,
             tensors,
-            token_rows,
+            token_rows: token_rows.clone(),
             place: (0, 0),
             reordered: Vec::new(),
             interleaved: Vec::new(),
@@ -259,6 +261,22 @@ impl Writing {
         self.place = next;
         Ok(part.len())
     }
+}
+
+/// First [`Tokenizer::tokens_by_bytes`], then all others of `vocabulary` by id. `None` where tokens have no row.
+fn sorted_by_bytes(tokenizer: &Tokenizer, vocabulary: usize) -> Option<TokenRows> {
+    let mut rows = vec![u32::MAX; vocabulary];
+    for (row, token) in (0..).zip(tokenizer.tokens_by_bytes().iter()) {
+        *rows.get_mut(token as usize)? = row;
+    }
+    let mut tokens: Vec<u32> = tokenizer.tokens_by_bytes().iter().collect();
+    for (token, row) in (0..).zip(&mut rows) {
+        if *row == u32::MAX {
+            *row = u32::try_from(tokens.len()).ok()?;
+            tokens.push(token);
+        }
+    }
+    TokenRows::new(tokens.into_iter().collect(), rows.into_iter().collect())
 }
 
 /// Whether a tensor is a matrix whose rows, and those of the matrices that are stacked in it, fill strips.

@@ -60,6 +60,12 @@ pub(super) fn find(source: &PreparedSource) -> Result<StoredTables> {
         bytes: container.shared_u32s(BYTE_TOKENS)?,
         merges: container.shared_u32s(MERGES)?,
     };
+    if byte_pairs.bytes.len() != 256 {
+        return Err(container.invalid(BYTE_TOKENS, "a token for each of 256 bytes"));
+    }
+    if !byte_pairs.merges.len().is_multiple_of(4) {
+        return Err(container.invalid(MERGES, "four numbers for each merge"));
+    }
     let tokens = source.token_rows.tokens();
     // Those that spell text come first.
     let is_text = |id: &[u8; 4]| vocabulary.spells_text(u32::from_le_bytes(*id));

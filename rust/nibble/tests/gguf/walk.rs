@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use nibble::gguf::{Gguf, Value};
+use nibble::{Hparams, SpecialTokens, Tokenizer};
 
 /// Calls every getter on every key and reads every byte of every tensor. Errors are fine.
 pub(crate) fn walk(model: &Gguf) {
@@ -29,6 +30,13 @@ pub(crate) fn walk(model: &Gguf) {
                 length
             );
         }
+    }
+    black_box(model.attachments().is_ok());
+    black_box(Hparams::from_gguf(model).is_ok());
+    if let Ok(tokenizer) = Tokenizer::from_gguf(model)
+        && let Ok(tokens) = tokenizer.encode("It's 1 o'clock,\u{a0}Größe", SpecialTokens::Parse)
+    {
+        black_box(tokenizer.decode_bytes(&tokens).is_ok());
     }
     for info in model.tensors() {
         black_box((info.kind_name(), info.elements()));
