@@ -17,6 +17,8 @@ mod cores;
 mod cpu;
 mod dequantize;
 mod error;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod float_loops;
 mod format;
 mod interleave;
 mod kernels;

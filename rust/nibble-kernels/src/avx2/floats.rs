@@ -11,54 +11,8 @@ use super::blocks::{transpose, two_halves};
 use super::{lane_scales, sum_lanes};
 use crate::activations::{GROUP_LEN, GroupScales, Q8Group, RESIDUAL_STEPS, SCALE_LEN, SCALES};
 use crate::dequantize::dequantize_blocks;
+use crate::float_loops::{Strided, float_loops};
 use crate::format::Format;
-use crate::tile::TileMut;
-
-/// Rows of a panel of dequantized weights.
-const F32_ROWS: usize = 4;
-/// Values of a row that the panel holds: 16 KB in all.
-const F32_PIECE: usize = 1024;
-
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn matmul_f32(
-    format: Format,
-    weights: &[u8],
-    x: &[f32],
-    cols: usize,
-    mut out: TileMut<'_>,
-) {
-    let row_bytes = weights.len() / out.rows();
-    let (block_len, block_bytes) = (format.block_len(), format.block_bytes());
-    let mut panel = [0.0; F32_ROWS * F32_PIECE];
-    for first in (0..out.rows()).step_by(F32_ROWS) {
-        let rows = F32_ROWS.min(out.rows() - first);
-        for start in (0..cols).step_by(F32_PIECE) {
-            let len = F32_PIECE.min(cols - start);
-            let bytes = start / block_len * block_bytes..(start + len) / block_len * block_bytes;
-            for (r, panel) in panel.chunks_exact_mut(F32_PIECE).take(rows).enumerate() {
-                let row = &weights[(first + r) * row_bytes..][..row_bytes];
-                unpack(format, &row[bytes.clone()], &mut panel[..len]);
-            }
-            let panel = Strided {
-                values: &panel,
-                stride: F32_PIECE,
-                count: rows,
-            };
-            let x = Strided {
-                values: &x[start..],
-                stride: cols,
-                count: out.tokens(),
-            };
-            each_dot(panel, x, len, |token, row, dot| {
-                if start == 0 {
-                    out.set(token, first + row, dot);
-                } else {
-                    out.add(token, first + row, dot);
-                }
-            });
-        }
-    }
-}
 
 /// [`crate::dequantize()`], unchecked, with the vectors of this instruction set.
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -89,46 +43,7 @@ unsafe fn widen(halves: *const u8, out: *mut f32) {
     unsafe { _mm256_storeu_ps(out, _mm256_cvtph_ps(_mm_loadu_si128(halves.cast()))) };
 }
 
-/// `count` vectors that begin every `stride` values.
-#[derive(Clone, Copy)]
-struct Strided<'a> {
-    values: &'a [f32],
-    stride: usize,
-    count: usize,
-}
-
-impl Strided<'_> {
-    /// Pointers to the first `len` values of `N` vectors from `first` on.
-    fn pointers<const N: usize>(&self, first: usize, len: usize) -> [*const f32; N] {
-        std::array::from_fn(|i| self.values[(first + i) * self.stride..][..len].as_ptr())
-    }
-}
-
-/// Calls `each` with (index in `x`, index in `rows`, dot product of the first `len` values) for all
-/// pairs. The order of operations of a pair does not depend on the others.
-#[target_feature(enable = "avx2,fma,f16c")]
-#[inline]
-fn each_dot(
-    rows: Strided<'_>,
-    x: Strided<'_>,
-    len: usize,
-    mut each: impl FnMut(usize, usize, f32),
-) {
-    for row in (0..rows.count).step_by(4) {
-        for token in (0..x.count).step_by(2) {
-            match (rows.count - row, x.count - token) {
-                (1, 1) => dots::<1, 1>(rows, x, len, row, token, &mut each),
-                (2, 1) => dots::<2, 1>(rows, x, len, row, token, &mut each),
-                (3, 1) => dots::<3, 1>(rows, x, len, row, token, &mut each),
-                (_, 1) => dots::<4, 1>(rows, x, len, row, token, &mut each),
-                (1, _) => dots::<1, 2>(rows, x, len, row, token, &mut each),
-                (2, _) => dots::<2, 2>(rows, x, len, row, token, &mut each),
-                (3, _) => dots::<3, 2>(rows, x, len, row, token, &mut each),
-                (_, _) => dots::<4, 2>(rows, x, len, row, token, &mut each),
-            }
-        }
-    }
-}
+float_loops!("avx2,fma,f16c");
 
 /// [`each_dot`] of `ROWS` rows from `row` on with `TOKENS` vectors of `x` from `token` on.
 #[target_feature(enable = "avx2,fma,f16c")]

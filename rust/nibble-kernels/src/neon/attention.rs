@@ -6,7 +6,7 @@ use std::array::from_fn;
 
 use half::f16;
 
-use super::widen;
+use super::blocks::widen;
 use crate::attention_loops::{Q8_0, attention_loops};
 
 type Vector = [float32x4_t; 2];

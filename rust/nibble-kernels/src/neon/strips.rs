@@ -6,7 +6,8 @@ mod pairs;
 use std::arch::aarch64::*;
 use std::array::from_fn;
 
-use super::{Codes, fifth_bits, signed_dot_of_lane, widen};
+use super::blocks::{fifth_bits, widen};
+use super::{Codes, signed_dot_of_lane};
 use crate::activations::{Q8Group, Q8Rows, RESIDUAL_STEPS, SCALE_LEN};
 use crate::format::Format;
 use crate::interleave::{STRIP_ROWS, strips_of_product};
