@@ -206,7 +206,6 @@ impl Corrector {
             _ => self.thresholds.unknown,
         };
         let mut corrections: Vec<Correction> = Vec::new();
-        let mut usual_case = None;
         for Close {
             word,
             offensive,
@@ -219,9 +218,6 @@ impl Corrector {
                 continue;
             }
             if fold(&word) == folded {
-                // The word itself: at most its capitals are wrong.
-                usual_case = (word != typed && capitalize(&word) != typed)
-                    .then(|| (capitalize_like(typed, word), offensive));
                 continue;
             }
             let log_odds = (request.prior)(&word) - channel_cost - typed_score;
@@ -243,12 +239,14 @@ impl Corrector {
         if let Some(best) = corrections.first_mut() {
             best.automatic = best.log_odds >= best.threshold && !best.offensive;
         }
-        // Its capitals are only worth mending where no other word was meant.
-        if let Some((word, offensive)) = usual_case
+        // Its capitals are only worth mending where no other word was meant, and no language writes them so.
+        if let Some(usual) = usual
+            && !is_spelled_so(typed, lexicons)
             && !corrections.first().is_some_and(|best| best.automatic)
         {
+            let offensive = lexicons.is_offensive(&folded, weights);
             let correction = Correction {
-                word,
+                word: capitalize_like(typed, usual.into_owned()),
                 log_odds: CASE_LOG_ODDS,
                 log_probability: typed_score,
                 threshold: 0.0,
@@ -342,6 +340,15 @@ fn is_drawn_out(typed: &str) -> bool {
         [a, b, c] => a == b && b == c && (channel::is_vowel(*a) || Some(*a) == last),
         _ => false,
     })
+}
+
+/// Whether a lexicon has `typed` as it is spelled, but for a capital at its start or a shout.
+fn is_spelled_so(typed: &str, lexicons: &Lexicons) -> bool {
+    let mut spellings = lexicons
+        .as_slice()
+        .iter()
+        .filter_map(|lexicon| lexicon.canonical(typed));
+    spellings.any(|usual| capitalize_like(typed, usual.into_owned()) == typed)
 }
 
 /// Whether `folded` is made of known words: a possessive, words joined by hyphens, or an `-ing` form without its

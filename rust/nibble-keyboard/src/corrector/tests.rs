@@ -125,6 +125,28 @@ fn capitals_follow_the_word_and_the_typing() {
 }
 
 #[test]
+fn capitals_are_those_of_the_likeliest_language_and_never_replace_another_ones_spelling() {
+    let english = lexicon("en", &[("hand", 90), ("iPhone", 90), ("the", 900)]);
+    let german = lexicon("de", &[("Hand", 50), ("Iphone", 9), ("Haus", 50)]);
+    for lexicons in [
+        Lexicons::new(vec![english.clone(), german.clone()]),
+        Lexicons::new(vec![german, english]),
+    ] {
+        let words = |word| {
+            let found = ask(&lexicons, "qwerty", &typed(word)).into_iter();
+            found
+                .map(|correction| (correction.word, correction.automatic))
+                .collect::<Vec<_>>()
+        };
+        for word in ["hand", "Hand", "the"] {
+            assert_eq!(words(word), [], "{word}");
+        }
+        assert_eq!(words("iphone"), [("iPhone".to_owned(), true)]);
+        assert_eq!(words("haus"), [("Haus".to_owned(), true)]);
+    }
+}
+
+#[test]
 fn what_may_be_no_word_is_left_alone() {
     for word in [
         "",
