@@ -16,9 +16,10 @@ use nibble::{KvCache, Model, Result};
 
 use crate::boundary::Distribution;
 use crate::case;
-use crate::position::{Join, is_word_character};
+use crate::position::Join;
 use crate::text::fold;
 use crate::vocab_index::VocabIndex;
+use crate::word_boundary::is_word_character;
 
 /// Bounds of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

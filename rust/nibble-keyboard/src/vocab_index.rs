@@ -9,8 +9,8 @@ use nibble::tokenizer::TokenKind;
 use nibble::tokenizer::Vocabulary;
 
 use crate::case::{self, LetterCase};
-use crate::position::is_word_character;
 use crate::script::Script;
+use crate::word_boundary::is_word_character;
 
 /// What a token is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,10 +22,13 @@ mod transfer;
 
 use std::path::Path;
 
+use unicode_segmentation::UnicodeSegmentation;
+
 pub use error::UserModelError;
 
 use crate::field::FieldKind;
 use crate::text::fold;
+use crate::word_boundary::{is_apostrophe, is_letter_or_digit};
 use counts::{Counts, WordCounts};
 use record::Record;
 use store::Store;
@@ -397,15 +400,11 @@ fn encoded_len(records: &[Record]) -> usize {
 /// Whether `word` is the kind of thing that is learned: letters, with apostrophes and hyphens.
 /// Digits, addresses and codes are not: they are rarely words, and often private.
 fn is_learnable(word: &str) -> bool {
-    let is_part = |c: char| c.is_alphabetic() || is_combining(c) || matches!(c, '\'' | '’' | '-');
-    word.chars().any(char::is_alphabetic)
-        && word.chars().all(is_part)
+    let is_letter = |part: &str| part.starts_with(char::is_alphabetic) && is_letter_or_digit(part);
+    let mut parts = word.graphemes(true);
+    parts.clone().any(is_letter)
+        && parts.all(|part| is_letter(part) || is_apostrophe(part) || part == "-")
         && word.chars().count() <= MAX_LETTERS
-}
-
-/// Marks that belong to the letter before them.
-fn is_combining(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36F}' | '\u{64B}'..='\u{65F}' | '\u{591}'..='\u{5C7}')
 }
 
 #[cfg(test)]

@@ -147,6 +147,9 @@ fn what_is_no_word_is_not_learned() {
         "x/y",
         "'",
         "two words",
+        "blood🅱",
+        "blood🅱\u{fe0f}",
+        "\u{2139}\u{fe0f}",
         &"a".repeat(49),
     ] {
         assert!(
@@ -162,6 +165,13 @@ fn what_is_no_word_is_not_learned() {
         "été",
         "мама",
         "שָׁלוֹם",
+        "नमस्ते",
+        "लड़का",
+        "می\u{200c}خواهم",
+        "বিশ্ব",
+        "น้ำ",
+        "צה״ל",
+        "וכו׳",
         &"a".repeat(48),
     ] {
         assert!(
@@ -169,7 +179,7 @@ fn what_is_no_word_is_not_learned() {
             "{word}"
         );
     }
-    assert_eq!(model.len(), 6, "the two apostrophes are one word");
+    assert_eq!(model.len(), 13, "the two apostrophes are one word");
 }
 
 #[test]
