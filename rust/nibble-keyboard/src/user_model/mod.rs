@@ -348,7 +348,8 @@ impl UserModel {
         transfer::export(&self.counts.records())
     }
 
-    /// Adds what an export says to what is known. Returns how many facts it had.
+    /// Adds what an export says to what is known, but for pairs of which the second word is unknown.
+    /// Returns how many facts it had.
     ///
     /// # Errors
     /// [`UserModelError::InvalidLine`], and as [`UserModel::observe`]; nothing is then imported.
@@ -358,6 +359,7 @@ impl UserModel {
         for record in &records {
             counts.apply(record);
         }
+        counts.drop_unknown_pairs();
         counts.prune(self.bounds.max_words, self.bounds.max_pairs);
         self.replace(counts)?;
         Ok(records.len())
@@ -386,6 +388,7 @@ fn sum(records: &[Record]) -> Counts {
     for record in records {
         counts.apply(record);
     }
+    counts.drop_unknown_pairs();
     counts
 }
 
