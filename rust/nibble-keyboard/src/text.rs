@@ -8,10 +8,12 @@ pub fn fold(word: &str) -> String {
     word.chars().flat_map(fold_char).collect()
 }
 
-/// [`fold`] of one letter: mostly one, at times more.
+/// [`fold`] of one letter.
 pub fn fold_char(letter: char) -> impl Iterator<Item = char> {
     let letter = match letter {
         '\u{2019}' | '\u{02BC}' => '\'',
+        // Unicode's small letter of it has a second dot, which nobody types.
+        'İ' => 'i',
         other => other,
     };
     letter.to_lowercase()
@@ -71,6 +73,7 @@ mod tests {
         assert_eq!(fold("Don’t"), "don't");
         assert_eq!(fold("ÜBER"), "über");
         assert_eq!(fold("ΣΑΣ"), "σασ");
+        assert_eq!(fold("İçin"), "için");
     }
 
     #[test]

@@ -72,6 +72,17 @@ fn spelling_is_that_of_the_larger_count_and_flags_add_up() {
 }
 
 #[test]
+fn a_capital_with_a_dot_is_looked_up_without_it() {
+    let lexicon = lexicon_of(&[("İstanbul", 30), ("için", 90), ("i\u{307}ki", 1)]);
+    assert_eq!(lexicon.canonical("istanbul").unwrap(), "İstanbul");
+    assert_eq!(lexicon.canonical("İçin").unwrap(), "için");
+    assert_eq!(words(&lexicon.completions("ist", 3)), ["İstanbul"]);
+    // As files have it that were built when the dot was kept.
+    assert_eq!(lexicon.len(), 3);
+    assert_eq!(lexicon.log_frequency("İki"), None);
+}
+
+#[test]
 fn irregular_spellings_are_found_among_many() {
     let entries: Vec<(String, u64)> = (0..500)
         .map(|index| (format!("w{index}xY"), index + 1))
