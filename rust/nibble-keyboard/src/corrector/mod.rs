@@ -206,13 +206,7 @@ impl Corrector {
             _ => self.thresholds.unknown,
         };
         let mut corrections: Vec<Correction> = Vec::new();
-        for Close {
-            word,
-            offensive,
-            channel_cost,
-            ..
-        } in close
-        {
+        for Close { word, channel_cost } in close {
             // A letter alone is a slip for another letter alone, or is meant.
             if letters.len() == 1 && word.chars().count() > 1 {
                 continue;
@@ -221,6 +215,7 @@ impl Corrector {
                 continue;
             }
             let log_odds = (request.prior)(&word) - channel_cost - typed_score;
+            let offensive = lexicons.is_offensive(&word, weights);
             let word = capitalize_like(typed, word);
             corrections.push(Correction {
                 word,

@@ -245,6 +245,20 @@ fn an_offensive_correction_is_offered_but_not_made() {
 }
 
 #[test]
+fn a_correction_offends_where_its_likeliest_language_says_so() {
+    let english = lexicon("en", &[("damn", 1), ("the", 999)]);
+    let german = lexicon("de", &[("Damn", 50), ("das", 50)]);
+    let offends = |lexicons| {
+        let found = ask(&Lexicons::new(lexicons), "qwerty", &typed("damm"));
+        let mut damn = found.iter().filter(|found| fold(&found.word) == "damn");
+        damn.next().unwrap().offensive
+    };
+    assert!(offends(vec![english.clone()]));
+    assert!(!offends(vec![german.clone(), english.clone()]));
+    assert!(!offends(vec![english, german]));
+}
+
+#[test]
 fn the_layout_decides_which_letters_are_near() {
     let lexicons = Lexicons::new(vec![lexicon("de", &[("zahl", 1_000), ("wahl", 1_000)])]);
     let first = |layout: &str, slip: &str| ask(&lexicons, layout, &typed(slip))[0].word.clone();
