@@ -340,6 +340,9 @@ fn use_all(lexicon: &Lexicon) {
     }
     lexicon.log_frequency("aaxis");
     lexicon.canonical("baxis");
+    let mut words = 0;
+    lexicon.for_each_word(|_, _, _, _| words += 1);
+    assert!(words <= lexicon.len());
 }
 
 #[test]
@@ -359,6 +362,51 @@ fn a_damaged_file_with_a_right_checksum_never_panics() {
         }
     }
     assert!(refused > 500, "only {refused} were refused");
+}
+
+/// A lexicon of the words of `layers` letters a and b, behind `last`, as many as `words` says.
+fn layered_file(layers: usize, last: &[u8], words: u64) -> Vec<u8> {
+    let mut map = [3u64.to_le_bytes(), 0u64.to_le_bytes()].concat();
+    map.extend_from_slice(last);
+    for layer in 0..layers {
+        // How far the targets lie before the node: nowhere is the end of a word. Then the letters, one byte for each
+        // target and none for outputs, and two transitions.
+        let distance = u8::from(layer > 0 || !last.is_empty());
+        map.extend_from_slice(&[distance, distance, b'b', b'a', 0x10, 2]);
+    }
+    let root = map.len() as u64 - 1;
+    map.extend_from_slice(&words.to_le_bytes());
+    map.extend_from_slice(&root.to_le_bytes());
+    map.extend_from_slice(&[0; 4]);
+    format::assemble("xx", words.min(u64::from(u32::MAX)) as usize, &map, &[]).unwrap()
+}
+
+#[test]
+fn a_small_file_cannot_stand_for_more_words_than_can_be_read() {
+    let lexicon = Lexicon::from_bytes(layered_file(3, &[], 8)).unwrap();
+    let mut found = Vec::new();
+    lexicon.for_each_word(|folded, _, _, _| found.push(folded.to_owned()));
+    assert_eq!(
+        found,
+        ["aaa", "aab", "aba", "abb", "baa", "bab", "bba", "bbb"]
+    );
+    // The last node here has no transition and ends no word.
+    let dead_end = [0, 0, 0];
+    for (what, file) in [
+        ("a wrong number", layered_file(3, &[], 7)),
+        ("2^30 words", layered_file(30, &[], 1 << 30)),
+        ("2^60 words", layered_file(60, &[], 1 << 60)),
+        ("2^64 words and more", layered_file(70, &[], 0)),
+        ("2^60 ways to nowhere", layered_file(60, &dead_end, 0)),
+    ] {
+        assert!(
+            matches!(
+                Lexicon::from_bytes(file),
+                Err(LexiconError::Malformed { .. })
+            ),
+            "{what}"
+        );
+    }
 }
 
 fn word_list() -> impl Strategy<Value = BTreeMap<String, u64>> {
