@@ -143,11 +143,6 @@ impl VocabIndex {
         self.tokens.is_empty()
     }
 
-    /// Number of logits of the model, tokens without a rank included.
-    pub fn vocabulary(&self) -> usize {
-        self.vocabulary.len()
-    }
-
     /// Token ids in rank order.
     pub fn tokens(&self) -> &U32s {
         &self.tokens

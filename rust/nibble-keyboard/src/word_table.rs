@@ -134,11 +134,6 @@ impl WordTable {
             .unwrap_or(0.0)
     }
 
-    /// Each word's share of text of `language`.
-    pub fn probabilities(&self, language: usize) -> &[f32] {
-        self.probabilities.get(language).map_or(&[], Vec::as_slice)
-    }
-
     /// The most frequent words of `language`, the most frequent first: some, or all where there are few.
     pub fn frequent(&self, language: usize) -> &[u32] {
         self.frequent.get(language).map_or(&[], Vec::as_slice)

@@ -123,10 +123,6 @@ impl Counts {
         self.words.get(folded)
     }
 
-    pub(super) fn now(&self) -> i64 {
-        self.now
-    }
-
     /// Words in the order of their folded forms, from `prefix` on as long as they begin with it.
     pub(super) fn words_from<'a>(
         &'a self,

@@ -376,11 +376,6 @@ impl UserModel {
             Backing::Memory | Backing::ReadOnly => Ok(()),
         }
     }
-
-    /// The latest time at which one of the words was typed.
-    pub fn latest_time(&self) -> i64 {
-        self.counts.now()
-    }
 }
 
 fn sum(records: &[Record]) -> Counts {
