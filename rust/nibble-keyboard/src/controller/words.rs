@@ -2,6 +2,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
+pub(crate) use crate::text::last_scalars;
 pub(crate) use crate::word_boundary::{is_apostrophe, word_after, word_before};
 use crate::word_boundary::{is_extension, is_letter_or_digit};
 
@@ -79,15 +80,6 @@ pub(crate) fn last_grapheme(text: &str) -> &str {
     text.graphemes(true).next_back().unwrap_or_default()
 }
 
-/// The last `count` scalar values, if there are so many.
-pub(crate) fn last_scalars(text: &str, count: usize) -> Option<&str> {
-    let start = match count.checked_sub(1) {
-        None => text.len(),
-        Some(skipped) => text.char_indices().nth_back(skipped)?.0,
-    };
-    Some(&text[start..])
-}
-
 /// The user-perceived characters with which both texts begin, as a length in bytes.
 pub(crate) fn common_start(one: &str, other: &str) -> usize {
     one.graphemes(true)
@@ -95,17 +87,4 @@ pub(crate) fn common_start(one: &str, other: &str) -> usize {
         .take_while(|(left, right)| left == right)
         .map(|(left, _)| left.len())
         .sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_scalars_from_the_end() {
-        assert_eq!(last_scalars("añ😀", 2), Some("ñ😀"));
-        assert_eq!(last_scalars("añ😀", 0), Some(""));
-        assert_eq!(last_scalars("añ😀", 3), Some("añ😀"));
-        assert_eq!(last_scalars("añ😀", 4), None);
-    }
 }
