@@ -11,6 +11,7 @@ use crate::interrupt::Interrupt;
 use crate::memory::peak_resident_bytes;
 use crate::output::{Output, Table, bytes};
 use crate::progress;
+use crate::quantile::quantile;
 
 /// Measure how fast a model reads a prompt (prefill), generates (decode) and stops.
 #[derive(Debug, clap::Args)]
@@ -205,13 +206,6 @@ fn abort(
     }
 }
 
-/// Sorts `samples` and gives the one at `part` of them, rounded down.
-fn quantile(samples: &mut [f64], part: f64) -> Option<f64> {
-    samples.sort_by(f64::total_cmp);
-    let last = samples.len().checked_sub(1)?;
-    samples.get((last as f64 * part) as usize).copied()
-}
-
 fn table(report: &Report) -> Table {
     let mut table = Table::default();
     let speed = |median: Option<f64>, samples: &[f64]| match (median, samples) {
@@ -252,17 +246,4 @@ fn table(report: &Report) -> Table {
         &format!("{peak}, with a file of {}", bytes(report.model_bytes)),
     ]);
     table
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_are_samples() {
-        assert_eq!(quantile(&mut [3.0, 1.0, 2.0], 0.5), Some(2.0));
-        assert_eq!(quantile(&mut [4.0, 1.0, 3.0, 2.0], 0.5), Some(2.0));
-        assert_eq!(quantile(&mut [4.0, 1.0, 3.0, 2.0], 1.0), Some(4.0));
-        assert_eq!(quantile(&mut [], 0.5), None);
-    }
 }

@@ -19,6 +19,7 @@ mod output;
 mod perplexity;
 mod prepare;
 mod progress;
+mod quantile;
 mod selftest;
 mod suggest;
 mod text;

@@ -4,6 +4,7 @@ use std::io::{BufRead, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nibble_keyboard::text::last_scalars;
 use nibble_keyboard::{
     Completer, EditorContext, FieldKind, Suggestion, SuggestionKind, Suggestions,
 };
@@ -290,10 +291,10 @@ impl Server {
             let correction = shown
                 .iter()
                 .find(|item| item.kind == SuggestionKind::Correction)?;
-            Some(last_scalars(&context.before, correction.replace))
+            last_scalars(&context.before, correction.replace)
         });
         match typed {
-            Some(typed) => done(self.completer.revert(&typed)),
+            Some(typed) => done(self.completer.revert(typed)),
             None => DONE,
         }
     }
@@ -344,7 +345,9 @@ fn arrange(context: &EditorContext, suggestions: Suggestions, slots: usize) -> V
     }
     items.truncate(slots);
     let typed = Suggestion {
-        text: last_scalars(&context.before, pending.replace),
+        text: last_scalars(&context.before, pending.replace)
+            .unwrap_or_default()
+            .to_owned(),
         kind: SuggestionKind::Typed,
         score: pending.score,
         replace: pending.replace,
@@ -352,11 +355,6 @@ fn arrange(context: &EditorContext, suggestions: Suggestions, slots: usize) -> V
     };
     items.push(typed);
     items
-}
-
-fn last_scalars(text: &str, count: usize) -> String {
-    let length = text.chars().count();
-    text.chars().skip(length.saturating_sub(count)).collect()
 }
 
 /// Says what is wrong with a line, and never what it holds.

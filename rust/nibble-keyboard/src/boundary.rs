@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::vocab_index::{TokenFlags, VocabIndex};
+use crate::vocab_index::VocabIndex;
 
 /// The model's distribution over the next token, in the order of a [`VocabIndex`].
 #[derive(Debug, Clone)]
@@ -80,33 +80,6 @@ impl Distribution {
     /// The ranks of at least [`LIKELY`] probability, the most probable first; of equals the lower first.
     pub(crate) fn likely(&self) -> &[u32] {
         &self.likely
-    }
-
-    /// The `count` most probable ranks of `intervals` whose flags satisfy `wanted`, best first; of equals
-    /// the lower rank first. This is the model's own ranking of what can follow typed letters.
-    pub fn top(
-        &self,
-        index: &VocabIndex,
-        intervals: &[Range<usize>],
-        count: usize,
-        wanted: impl Fn(TokenFlags) -> bool,
-    ) -> Vec<usize> {
-        let mut best: Vec<(f32, usize)> = Vec::with_capacity(count + 1);
-        for interval in intervals {
-            let probabilities = self.probabilities(interval.clone());
-            for (rank, &probability) in interval.clone().zip(probabilities) {
-                let full = best.len() >= count;
-                if full && best.last().is_none_or(|worst| probability <= worst.0) {
-                    continue;
-                }
-                if wanted(index.flags(rank)) {
-                    let place = best.partition_point(|other| other.0 >= probability);
-                    best.insert(place, (probability, rank));
-                    best.truncate(count);
-                }
-            }
-        }
-        best.into_iter().map(|(_, rank)| rank).collect()
     }
 
     /// Bytes of memory.
@@ -214,15 +187,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn top_and_likely_equal_a_plain_sort(
-            logits in prop::collection::vec(-12.0f32..4.0, 150),
-            prefix in "[0-9a-f]{0,2}",
-            count in 1usize..9,
-        ) {
+        fn likely_equals_a_plain_sort(logits in prop::collection::vec(-12.0f32..4.0, 150)) {
             let (index, texts) = index(logits.len());
             let distribution = Distribution::new(&index, &logits);
             let total: f64 = logits.iter().map(|&l| f64::from(l).exp()).sum();
-            let interval = index.interval(prefix.as_bytes());
             let mut ids: Vec<usize> = (0..logits.len()).collect();
             ids.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(texts[a].cmp(&texts[b])));
             let likely = distribution.likely().iter().map(|&rank| index.token(rank as usize).unwrap());
@@ -230,15 +198,6 @@ mod tests {
             let is_likely = |id: &&usize| f64::from(logits[**id]).exp() / total >= f64::from(LIKELY);
             let expected = ids.iter().filter(is_likely).count();
             prop_assert!(distribution.likely().len().abs_diff(expected) <= 1, "one may lie on the border");
-
-            ids.retain(|&id| texts[id].starts_with(&prefix));
-            ids.truncate(count);
-            let found: Vec<usize> = distribution
-                .top(&index, &[interval], count, |_| true)
-                .into_iter()
-                .map(|rank| index.token(rank).unwrap() as usize)
-                .collect();
-            prop_assert_eq!(found, ids);
         }
 
         #[test]
@@ -305,7 +264,6 @@ mod tests {
             .iter()
             .map(|&rank| some.probability(rank as usize));
         assert!(likely.is_sorted_by(|a, b| a >= b));
-        assert_eq!(some.top(&index, &[0..30, 60..70], 3, |_| true).len(), 3);
     }
 
     #[test]

@@ -16,9 +16,10 @@ use nibble::{KvCache, Model, Result};
 
 use crate::boundary::Distribution;
 use crate::case;
-use crate::position::{Join, is_word_character};
+use crate::position::Join;
 use crate::text::fold;
 use crate::vocab_index::VocabIndex;
+use crate::word_boundary::is_word_character;
 
 /// Bounds of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,8 +134,6 @@ pub fn expand(
         .map(|typed| format!("{space}{typed}").into_bytes())
         .collect();
     required.dedup();
-    let continuing = continuing_ranks(index);
-
     let mut open: BinaryHeap<Stem> = BinaryHeap::new();
     for (number, typed) in required.iter().enumerate() {
         for rank in matching_ranks(index, typed) {
@@ -152,32 +151,34 @@ pub fn expand(
         }
     }
 
-    let mut found = Expansion {
-        exact: true,
-        ..Expansion::default()
+    let mut search = Search {
+        index,
+        limits,
+        required,
+        continuing: continuing_ranks(index),
+        open,
+        found: Expansion {
+            exact: true,
+            ..Expansion::default()
+        },
     };
     loop {
-        let least = match limits
-            .words
-            .checked_sub(1)
-            .and_then(|last| found.words.get(last))
-        {
-            Some(last) => last.probability,
-            None => 0.0,
-        };
+        let least = search.least();
         let mut batch: Vec<Stem> = Vec::new();
-        while batch.len() < limits.batch.max(1) && open.peek().is_some_and(|s| s.mass > least) {
-            batch.extend(open.pop());
+        while batch.len() < limits.batch.max(1)
+            && search.open.peek().is_some_and(|s| s.mass > least)
+        {
+            batch.extend(search.open.pop());
         }
         if batch.is_empty() {
             break;
         }
-        if found.passes == limits.passes {
-            found.exact = false;
+        if search.found.passes == limits.passes {
+            search.found.exact = false;
             break;
         }
-        found.passes += 1;
-        found.stems += batch.len();
+        search.found.passes += 1;
+        search.found.stems += batch.len();
         let branches: Vec<_> = batch
             .iter()
             .map(|stem| (stem.tokens.as_slice(), HeadRows::All))
@@ -192,19 +193,10 @@ pub fn expand(
         )?;
         for (request, stem) in batch.iter().enumerate() {
             let logits = scratch.logits(request).unwrap_or_default();
-            look_into(
-                index,
-                &continuing,
-                stem,
-                logits,
-                limits,
-                &required,
-                &mut found,
-                &mut open,
-            );
+            search.look_into(stem, logits);
         }
     }
-    Ok(found)
+    Ok(search.found)
 }
 
 /// One batched pass over `branches`, texts that go on from `context`, which stays as it is. Leaves the logits after
@@ -240,59 +232,70 @@ pub(crate) fn run_branches(
         .forward(&mut sequences, precision, scratch, cancel)
 }
 
-/// Adds the word that ends with `stem`, and the stems that go on from it.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the state of one search, taken apart"
-)]
-fn look_into(
-    index: &VocabIndex,
-    continuing: &[(usize, bool)],
-    stem: &Stem,
-    logits: &[f32],
-    limits: &ExpansionLimits,
-    required: &[Vec<u8>],
-    found: &mut Expansion,
-    open: &mut BinaryHeap<Stem>,
-) {
-    let normalizer = log_sum_exp(logits);
-    let probability = |rank: usize| {
-        let logit = index
-            .token(rank)
-            .and_then(|token| logits.get(token as usize));
-        logit.map_or(0.0, |logit| (logit - normalizer).exp())
-    };
-    let typed = required.get(stem.required).map_or(&[][..], Vec::as_slice);
-    let missing = typed.get(stem.bytes.len()..).unwrap_or_default();
-    if missing.is_empty()
-        && let Ok(text) = std::str::from_utf8(&stem.bytes)
-        && text.chars().any(char::is_alphabetic)
-    {
-        let goes_on: f64 = continuing
-            .iter()
-            .map(|&(rank, _)| f64::from(probability(rank)))
-            .sum();
-        let ends = (1.0 - goes_on).max(0.0) as f32;
-        found.add(
-            limits.words,
-            text.trim_start(),
-            &stem.tokens,
-            stem.mass * ends,
-        );
+/// A search under way.
+struct Search<'a> {
+    index: &'a VocabIndex,
+    limits: &'a ExpansionLimits,
+    /// The cases of what was typed, of which a word must begin with one.
+    required: Vec<Vec<u8>>,
+    /// [`continuing_ranks`].
+    continuing: Vec<(usize, bool)>,
+    open: BinaryHeap<Stem>,
+    found: Expansion,
+}
+
+impl Search<'_> {
+    /// Probability from which on a word or a stem is of interest: that of the last word wanted.
+    fn least(&self) -> f32 {
+        let last = self.limits.words.checked_sub(1);
+        let last = last.and_then(|last| self.found.words.get(last));
+        last.map_or(0.0, |last| last.probability)
     }
-    if stem.tokens.len() >= limits.tokens {
-        return;
-    }
-    for &(rank, is_part) in continuing {
-        let bytes = index.bytes(rank);
-        let fits = bytes.starts_with(missing) || missing.starts_with(bytes);
-        let mass = stem.mass * probability(rank);
-        if is_part && fits && mass > 0.0 {
-            let mut next = stem.clone();
-            next.mass = mass;
-            next.bytes.extend_from_slice(bytes);
-            next.tokens.extend(index.token(rank));
-            open.push(next);
+
+    /// Adds the word that ends with `stem`, and the stems that go on from it, by the logits behind it.
+    fn look_into(&mut self, stem: &Stem, logits: &[f32]) {
+        let index = self.index;
+        let normalizer = log_sum_exp(logits);
+        let probability = |rank: usize| {
+            let logit = index
+                .token(rank)
+                .and_then(|token| logits.get(token as usize));
+            logit.map_or(0.0, |logit| (logit - normalizer).exp())
+        };
+        let typed = self.required.get(stem.required);
+        let missing = typed.and_then(|typed| typed.get(stem.bytes.len()..));
+        let missing = missing.unwrap_or_default();
+        if missing.is_empty()
+            && let Ok(text) = std::str::from_utf8(&stem.bytes)
+            && text.chars().any(char::is_alphabetic)
+        {
+            let goes_on: f64 = self
+                .continuing
+                .iter()
+                .map(|&(rank, _)| f64::from(probability(rank)))
+                .sum();
+            let ends = (1.0 - goes_on).max(0.0) as f32;
+            self.found.add(
+                self.limits.words,
+                text.trim_start(),
+                &stem.tokens,
+                stem.mass * ends,
+            );
+        }
+        if stem.tokens.len() >= self.limits.tokens {
+            return;
+        }
+        for &(rank, is_part) in &self.continuing {
+            let bytes = index.bytes(rank);
+            let fits = bytes.starts_with(missing) || missing.starts_with(bytes);
+            let mass = stem.mass * probability(rank);
+            if is_part && fits && mass > 0.0 {
+                let mut next = stem.clone();
+                next.mass = mass;
+                next.bytes.extend_from_slice(bytes);
+                next.tokens.extend(index.token(rank));
+                self.open.push(next);
+            }
         }
     }
 }

@@ -31,6 +31,9 @@ use crate::text::{base_letter, fold_char};
 /// The page of letters, on which words are typed.
 pub const LETTERS: &str = "letters";
 
+/// Keys whose centres are no farther apart are neighbours, in key widths.
+pub const NEIGHBOUR_DISTANCE: f32 = 1.75;
+
 const BUILTIN: [&str; 4] = [
     include_str!("../layouts/qwerty.json"),
     include_str!("../layouts/qwertz.json"),

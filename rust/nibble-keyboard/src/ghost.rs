@@ -5,7 +5,8 @@ use nibble::tokenizer::TokenKind;
 use nibble::{CancelHandle, Result, SpecialTokens};
 
 use crate::boundary_model::{BoundaryModel, BoundaryText, MAX_PHRASE, Passes};
-use crate::position::{Join, is_word_character};
+use crate::position::Join;
+use crate::word_boundary::is_word_character;
 
 /// Where a phrase begins.
 #[derive(Debug, Clone, PartialEq)]

@@ -30,6 +30,7 @@ pub mod typing_session;
 pub mod user_model;
 pub mod vocab_index;
 pub mod window;
+pub mod word_boundary;
 pub mod word_table;
 
 pub use boundary_model::PRECISION;

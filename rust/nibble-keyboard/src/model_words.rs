@@ -17,7 +17,7 @@ const NONE: u32 = u32::MAX;
 ///
 /// A word that is a single token has that token's probability. A token that begins several words (that is
 /// a *stem*) shares its probability among them in the proportion of their frequencies, which needs no
-/// further pass; the `Expander` does it exactly where that is worth passes.
+/// further pass; [`expand`](crate::expander::expand) does it exactly where that is worth passes.
 #[derive(Debug)]
 pub struct ModelWords {
     /// For each word its first tokens: small after a space, as spelled or capitalised after a space, and the

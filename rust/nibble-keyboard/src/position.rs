@@ -2,22 +2,9 @@
 
 use std::ops::Range;
 
-/// Whether a character belongs to words: letters, marks, digits, and apostrophes (inside a word only, see
-/// [`TextPosition`]). A hyphen joins two words.
-pub fn is_word_character(character: char) -> bool {
-    character.is_alphanumeric()
-        || matches!(character, '\'' | '\u{2019}' | '-')
-        || is_combining_mark(character)
-}
+use unicode_segmentation::UnicodeSegmentation;
 
-/// Marks that belong to the letter before them, and the joiners of scripts that need them in words.
-fn is_combining_mark(character: char) -> bool {
-    matches!(u32::from(character),
-        0x0300..=0x036F | 0x0483..=0x0489 | 0x0591..=0x05BD | 0x05BF..=0x05C7 | 0x0610..=0x061A
-        | 0x064B..=0x065F | 0x0670 | 0x06D6..=0x06ED | 0x0900..=0x0903 | 0x093A..=0x094F
-        | 0x0E31 | 0x0E34..=0x0E3A | 0x0E47..=0x0E4E | 0x1AB0..=0x1AFF | 0x1DC0..=0x1DFF
-        | 0x200C | 0x200D | 0x20D0..=0x20FF)
-}
+use crate::word_boundary::{is_apostrophe, is_letter_or_digit, word_before};
 
 /// How the begun word joins the text before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,16 +34,7 @@ pub struct TextPosition<'a> {
 impl TextPosition<'_> {
     /// Takes the text before a cursor apart.
     pub fn of(before: &str) -> TextPosition<'_> {
-        let begun = |c: char| is_word_character(c) && c != '-';
-        let start = before
-            .char_indices()
-            .rev()
-            .take_while(|&(_, c)| begun(c))
-            .last();
-        let start = start.map_or(before.len(), |(index, _)| index);
-        let (_, word) = split(before, start);
-        // An apostrophe before the first letter is a quote.
-        let typed = word.trim_start_matches(|c: char| !c.is_alphanumeric());
+        let typed = word_before(before);
         let (head, typed) = split(before, before.len() - typed.len());
 
         let (context, join) = match head.strip_suffix(' ') {
@@ -111,26 +89,26 @@ fn begins_sentence(head: &str) -> bool {
 }
 
 /// The words of a text, in order: runs of letters, digits and apostrophes that hold a letter. Apostrophes at
-/// their ends are quotes.
+/// their ends are quotes, but for the Hebrew geresh, which ends an abbreviation.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     word_ranges(text).filter_map(|range| text.get(range))
 }
 
 /// Where the [`words`] of a text lie, in bytes.
 pub fn word_ranges(text: &str) -> impl Iterator<Item = Range<usize>> {
-    let begun = |c: char| is_word_character(c) && c != '-';
-    let mut rest = text;
+    let belongs = |grapheme: &str| is_letter_or_digit(grapheme) || is_apostrophe(grapheme);
+    let mut graphemes = text.grapheme_indices(true).peekable();
     std::iter::from_fn(move || {
         loop {
-            let start = rest.find(begun)?;
-            let (_, tail) = split(rest, start);
-            let length = tail.find(|c| !begun(c)).unwrap_or(tail.len());
-            let (word, after) = split(tail, length);
-            let offset = text.len() - tail.len();
-            rest = after;
-            let trimmed = word.trim_start_matches(['\'', '\u{2019}']);
-            let start = offset + word.len() - trimmed.len();
-            let trimmed = trimmed.trim_end_matches(['\'', '\u{2019}']);
+            let (start, first) = graphemes.find(|(_, grapheme)| belongs(grapheme))?;
+            let mut end = start + first.len();
+            while let Some((offset, next)) = graphemes.next_if(|(_, next)| belongs(next)) {
+                end = offset + next.len();
+            }
+            let word = text.get(start..end).unwrap_or_default();
+            let trimmed = word.trim_start_matches(['\'', '\u{2019}', '׳', '״']);
+            let start = end - trimmed.len();
+            let trimmed = trimmed.trim_end_matches(['\'', '\u{2019}', '״']);
             if trimmed.chars().any(char::is_alphabetic) {
                 return Some(start..start + trimmed.len());
             }
@@ -197,6 +175,29 @@ mod tests {
             found,
             ["Don't", "say", "it\u{2019}s", "3pm", "well", "known"]
         );
+    }
+
+    #[test]
+    fn words_of_every_script_stay_whole() {
+        for text in [
+            "नमस्ते, लड़का",
+            "می\u{200c}خواهم, بروم",
+            "বিশ্ব, মা",
+            "น้ำ, ไม่",
+            "צה״ל, וכו׳",
+        ] {
+            assert_eq!(
+                words(text).collect::<Vec<_>>(),
+                text.split(", ").collect::<Vec<_>>()
+            );
+            let last = text.split(", ").last().unwrap();
+            assert_eq!(TextPosition::of(text).typed, last);
+        }
+        assert_eq!(
+            words("blood🅱\u{fe0f}, 🅱 \u{2139}\u{fe0f} ״שלום״").collect::<Vec<_>>(),
+            ["blood", "שלום"]
+        );
+        assert_eq!(TextPosition::of("blood🅱\u{fe0f}").typed, "");
     }
 
     proptest! {

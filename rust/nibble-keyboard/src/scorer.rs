@@ -63,7 +63,7 @@ pub struct ScoredWord {
     pub text: String,
     /// Probability that it is the word at the boundary, whatever has been typed of it.
     pub probability: f32,
-    /// Whether a lexicon marks it.
+    /// Whether the lexicon of its likeliest language marks it.
     pub offensive: bool,
     /// Whether it is a word of the user's: most of its probability comes from what they have typed.
     pub learned: bool,
@@ -282,7 +282,8 @@ impl Scorer<'_> {
                     words.push(ScoredWord {
                         probability,
                         learned: by_user > probability / 2.0,
-                        offensive: number.is_some_and(|number| self.table.is_offensive(number)),
+                        offensive: number
+                            .is_some_and(|number| self.table.is_offensive(number, self.languages)),
                         text: match number {
                             Some(number) => self.table.spelling(number).to_owned(),
                             None => completion.word,
@@ -312,7 +313,7 @@ impl Scorer<'_> {
                         spelling.to_owned()
                     },
                     probability,
-                    offensive: self.table.is_offensive(number),
+                    offensive: self.table.is_offensive(number, self.languages),
                     learned: false,
                 }
             }

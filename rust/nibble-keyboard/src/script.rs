@@ -1,4 +1,4 @@
-//! Writing systems, as far as suggestions must not mix them.
+//! Writing systems of letters.
 
 /// The writing system of a letter. Scripts that share a language (Han, Hiragana and Katakana; Hangul and
 /// Han) are told apart.

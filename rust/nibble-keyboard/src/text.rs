@@ -1,4 +1,4 @@
-//! Letters: the one form under which words are looked up, and what differs from it only in accents.
+//! Letters: the one form under which words are looked up, what differs from it only in accents, and counting them.
 
 /// The form under which a word is looked up: lower case, with the typewriter apostrophe.
 ///
@@ -8,10 +8,12 @@ pub fn fold(word: &str) -> String {
     word.chars().flat_map(fold_char).collect()
 }
 
-/// [`fold`] of one letter: mostly one, at times more.
+/// [`fold`] of one letter.
 pub fn fold_char(letter: char) -> impl Iterator<Item = char> {
     let letter = match letter {
         '\u{2019}' | '\u{02BC}' => '\'',
+        // Unicode's small letter of it has a second dot, which nobody types.
+        'İ' => 'i',
         other => other,
     };
     letter.to_lowercase()
@@ -24,6 +26,15 @@ pub fn capitalize(word: &str) -> String {
         Some(first) => first.to_uppercase().chain(letters).collect(),
         None => String::new(),
     }
+}
+
+/// The last `count` scalar values, if there are so many.
+pub fn last_scalars(text: &str, count: usize) -> Option<&str> {
+    let start = match count.checked_sub(1) {
+        None => text.len(),
+        Some(skipped) => text.char_indices().nth_back(skipped)?.0,
+    };
+    text.get(start..)
 }
 
 /// The letter under an accent: `é` → `e`, `ё` → `е`; `None` where there is no accent.
@@ -71,6 +82,7 @@ mod tests {
         assert_eq!(fold("Don’t"), "don't");
         assert_eq!(fold("ÜBER"), "über");
         assert_eq!(fold("ΣΑΣ"), "σασ");
+        assert_eq!(fold("İçin"), "için");
     }
 
     #[test]
@@ -78,6 +90,14 @@ mod tests {
         assert_eq!(capitalize("école"), "École");
         assert_eq!(capitalize("мама"), "Мама");
         assert_eq!(capitalize(""), "");
+    }
+
+    #[test]
+    fn counts_scalars_from_the_end() {
+        assert_eq!(last_scalars("añ😀", 2), Some("ñ😀"));
+        assert_eq!(last_scalars("añ😀", 0), Some(""));
+        assert_eq!(last_scalars("añ😀", 3), Some("añ😀"));
+        assert_eq!(last_scalars("añ😀", 4), None);
     }
 
     proptest! {

@@ -9,8 +9,8 @@ use nibble::tokenizer::TokenKind;
 use nibble::tokenizer::Vocabulary;
 
 use crate::case::{self, LetterCase};
-use crate::position::is_word_character;
 use crate::script::Script;
+use crate::word_boundary::is_word_character;
 
 /// What a token is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,11 +141,6 @@ impl VocabIndex {
     /// Whether there is no token.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
-    }
-
-    /// Number of logits of the model, tokens without a rank included.
-    pub fn vocabulary(&self) -> usize {
-        self.vocabulary.len()
     }
 
     /// Token ids in rank order.

@@ -33,8 +33,8 @@ pub struct WordTable {
     probabilities: Vec<Vec<f32>>,
     /// The words that are not spelled as they are folded, ascending.
     spellings: Vec<(u32, Box<str>)>,
-    /// The offensive words, ascending.
-    offensive: Vec<u32>,
+    /// For each language the words that offend in it, ascending.
+    offensive: Vec<Vec<u32>>,
     /// For each language its most frequent words, the most frequent first.
     frequent: Vec<Vec<u32>>,
 }
@@ -110,11 +110,20 @@ impl WordTable {
         }
     }
 
-    /// Whether word `number` is kept out of suggestions.
-    pub fn is_offensive(&self, number: usize) -> bool {
-        self.offensive
-            .binary_search_by_key(&number, |&other| other as usize)
-            .is_ok()
+    /// Whether word `number` is kept out of suggestions: it offends in the language that it most likely is of,
+    /// where `weights` are the languages' parts of the text.
+    pub fn is_offensive(&self, number: usize, weights: &[f32]) -> bool {
+        let mut likeliest = (0.0, None);
+        for (language, weight) in weights.iter().enumerate() {
+            let share = weight * self.probability(number, language);
+            if share > likeliest.0 {
+                likeliest = (share, self.offensive.get(language));
+            }
+        }
+        likeliest.1.is_some_and(|offensive| {
+            let found = offensive.binary_search_by_key(&number, |&other| other as usize);
+            found.is_ok()
+        })
     }
 
     /// Share of word `number` in text of `language`.
@@ -123,11 +132,6 @@ impl WordTable {
         list.and_then(|list| list.get(number))
             .copied()
             .unwrap_or(0.0)
-    }
-
-    /// Each word's share of text of `language`.
-    pub fn probabilities(&self, language: usize) -> &[f32] {
-        self.probabilities.get(language).map_or(&[], Vec::as_slice)
     }
 
     /// The most frequent words of `language`, the most frequent first: some, or all where there are few.
@@ -157,7 +161,7 @@ impl WordTable {
             .sum();
         self.folded.len()
             + self.ends.len() * (4 + 4 * self.languages())
-            + self.offensive.len() * 4
+            + self.offensive.iter().map(Vec::len).sum::<usize>() * 4
             + self.frequent.len() * FREQUENT * 4
             + spellings
     }
@@ -245,6 +249,7 @@ impl ListedWords {
         let mut table = WordTable {
             ends: Vec::with_capacity(words.len()),
             probabilities: vec![Vec::with_capacity(words.len()); languages],
+            offensive: vec![Vec::new(); languages],
             ..WordTable::default()
         };
         for group in words.chunk_by(|a, b| self.folded(a) == self.folded(b)) {
@@ -267,8 +272,11 @@ impl ListedWords {
             if let Some(spelling) = self.spelling(first) {
                 table.spellings.push((number, spelling.into()));
             }
-            if group.iter().any(|word| word.offensive) {
-                table.offensive.push(number);
+            for (language, offensive) in (0..).zip(&mut table.offensive) {
+                let mut of_language = group.iter().filter(|word| word.language == language);
+                if of_language.any(|word| word.offensive) {
+                    offensive.push(number);
+                }
             }
         }
         table.folded.shrink_to_fit();
@@ -336,14 +344,19 @@ mod tests {
     }
 
     #[test]
-    fn offensive_words_are_marked() {
-        let words = ["bad", "good"].map(|text| Word {
-            offensive: text == "bad",
+    fn a_word_offends_where_its_likeliest_language_says_so() {
+        let english = ["slut", "end"].map(|text| Word {
+            offensive: text == "slut",
             ..word(text, 1.0, 0)
         });
-        let table = WordTable::new(words.into_iter(), 1);
-        assert!(table.is_offensive(table.find("bad").unwrap()));
-        assert!(!table.is_offensive(table.find("good").unwrap()));
+        let swedish = [word("slut", 1.0, 1), word("bra", 1.0, 1)];
+        let table = WordTable::new(english.into_iter().chain(swedish), 2);
+        let is_offensive = |text, weights: [f32; 2]| {
+            let number = table.find(text).unwrap();
+            table.is_offensive(number, &weights)
+        };
+        assert!(is_offensive("slut", [0.9, 0.1]) && !is_offensive("slut", [0.1, 0.9]));
+        assert!(!is_offensive("end", [0.9, 0.1]) && !is_offensive("bra", [0.9, 0.1]));
     }
 
     proptest! {

@@ -260,6 +260,20 @@ fn a_word_typed_twice_is_suggested_and_gone_after_removal() {
 }
 
 #[test]
+fn words_of_every_script_are_learned_whole() {
+    let completer = with_user();
+    let words = ["नमस्ते", "می\u{200c}خواهم", "বিশ্ব", "צה״ל"];
+    for word in words {
+        for _ in 0..2 {
+            completer.commit("", word).unwrap();
+        }
+        let part: String = word.chars().take(2).collect();
+        let answer = completer.suggest(&context(&part));
+        assert!(texts(&answer).contains(&word), "{answer:?}");
+    }
+}
+
+#[test]
 fn a_word_of_the_users_has_a_slot_once_two_letters_of_it_are_typed() {
     let completer = with_user();
     completer.suggest(&context(""));

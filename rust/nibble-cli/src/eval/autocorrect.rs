@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use nibble_keyboard::controller::{Settings, Tap};
 use nibble_keyboard::corrector::Thresholds;
-use nibble_keyboard::geometry::{KeyAction, Layout};
+use nibble_keyboard::geometry::{KeyAction, Layout, NEIGHBOUR_DISTANCE};
 use nibble_keyboard::position::word_ranges;
 use nibble_keyboard::text::fold;
 use nibble_keyboard::{Completer, EditorContext, FieldKind, Lexicon, SuggestionKind};
@@ -57,8 +57,6 @@ pub(crate) struct Arguments {
 
 /// Share of words with a slip.
 const SLIPS: f64 = 0.26;
-/// Keys whose centres are no farther apart are neighbours.
-const NEIGHBOUR_DISTANCE: f32 = 1.75;
 /// Standard deviation of taps, in key widths.
 const TAP_DEVIATION: f64 = 0.28;
 
@@ -310,7 +308,7 @@ impl Typist {
                 .letters()
                 .filter(|&other| {
                     let distance = self.layout.distance(*letter, other);
-                    distance.is_some_and(|d| d > 0.0 && d < NEIGHBOUR_DISTANCE)
+                    distance.is_some_and(|d| d > 0.0 && d <= NEIGHBOUR_DISTANCE)
                 })
                 .collect();
             if let Some(&other) = near.get((pick % near.len().max(1) as u64) as usize) {

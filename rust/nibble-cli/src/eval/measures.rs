@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::decode_steps::DecodeSteps;
 use super::perfect_user::Counts;
 use super::predictor::Costs;
+use crate::quantile::quantile;
 
 /// The measures of one predictor on one text. Shares are in percent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,12 +69,8 @@ pub(crate) struct Quantiles {
 
 impl Quantiles {
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Quantiles {
-        let mut sorted: Vec<f64> = values.into_iter().collect();
-        sorted.sort_by(f64::total_cmp);
-        let quantile = |share: f64| {
-            let rank = (share * sorted.len() as f64).ceil() as usize;
-            sorted.get(rank.max(1) - 1).copied().unwrap_or_default()
-        };
+        let mut values: Vec<f64> = values.into_iter().collect();
+        let mut quantile = |share| quantile(&mut values, share).unwrap_or_default();
         Quantiles {
             p50: quantile(0.5),
             p95: quantile(0.95),

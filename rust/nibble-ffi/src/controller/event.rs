@@ -415,26 +415,26 @@ pub enum LayoutPage {
     Emoji,
 }
 
-impl From<LayoutPage> for engine::Layout {
-    fn from(page: LayoutPage) -> engine::Layout {
+impl From<LayoutPage> for engine::LayoutPage {
+    fn from(page: LayoutPage) -> engine::LayoutPage {
         match page {
-            LayoutPage::Letters => engine::Layout::Letters,
-            LayoutPage::Symbols => engine::Layout::Symbols,
-            LayoutPage::MoreSymbols => engine::Layout::MoreSymbols,
-            LayoutPage::Numbers => engine::Layout::Numbers,
-            LayoutPage::Emoji => engine::Layout::Emoji,
+            LayoutPage::Letters => engine::LayoutPage::Letters,
+            LayoutPage::Symbols => engine::LayoutPage::Symbols,
+            LayoutPage::MoreSymbols => engine::LayoutPage::MoreSymbols,
+            LayoutPage::Numbers => engine::LayoutPage::Numbers,
+            LayoutPage::Emoji => engine::LayoutPage::Emoji,
         }
     }
 }
 
 impl LayoutPage {
-    pub(super) fn of(page: engine::Layout) -> Result<LayoutPage> {
+    pub(super) fn of(page: engine::LayoutPage) -> Result<LayoutPage> {
         Ok(match page {
-            engine::Layout::Letters => LayoutPage::Letters,
-            engine::Layout::Symbols => LayoutPage::Symbols,
-            engine::Layout::MoreSymbols => LayoutPage::MoreSymbols,
-            engine::Layout::Numbers => LayoutPage::Numbers,
-            engine::Layout::Emoji => LayoutPage::Emoji,
+            engine::LayoutPage::Letters => LayoutPage::Letters,
+            engine::LayoutPage::Symbols => LayoutPage::Symbols,
+            engine::LayoutPage::MoreSymbols => LayoutPage::MoreSymbols,
+            engine::LayoutPage::Numbers => LayoutPage::Numbers,
+            engine::LayoutPage::Emoji => LayoutPage::Emoji,
             _ => return Err(NibbleError::unnamed("page of keys")),
         })
     }

@@ -62,11 +62,11 @@ pub(crate) fn event(event: engine::TimedEvent) -> ffi::TimedEvent {
         Event::Shift => ffi::Event::Shift,
         Event::Layout(page) => ffi::Event::Layout {
             page: match page {
-                engine::Layout::Letters => ffi::LayoutPage::Letters,
-                engine::Layout::Symbols => ffi::LayoutPage::Symbols,
-                engine::Layout::MoreSymbols => ffi::LayoutPage::MoreSymbols,
-                engine::Layout::Numbers => ffi::LayoutPage::Numbers,
-                engine::Layout::Emoji => ffi::LayoutPage::Emoji,
+                engine::LayoutPage::Letters => ffi::LayoutPage::Letters,
+                engine::LayoutPage::Symbols => ffi::LayoutPage::Symbols,
+                engine::LayoutPage::MoreSymbols => ffi::LayoutPage::MoreSymbols,
+                engine::LayoutPage::Numbers => ffi::LayoutPage::Numbers,
+                engine::LayoutPage::Emoji => ffi::LayoutPage::Emoji,
                 other => panic!("{other:?} does not cross"),
             },
         },

@@ -6,7 +6,7 @@ use crate::field::FieldKind;
 use crate::suggestion::{EditorContext, Suggestion, SuggestionKind};
 
 use super::event::{EditorAction, Tap};
-use super::layout::Layout;
+use super::layout::LayoutPage;
 use super::shift::ShiftState;
 
 /// Something that the shell is to do. Actions are carried out in the order in which they come.
@@ -37,8 +37,8 @@ pub enum Action {
     Strip(Strip),
     /// Draw the shift key and the letters so. [`ShiftState::Off`] before the first.
     Shift(ShiftState),
-    /// Show this layout. [`Layout::Letters`] before the first.
-    Layout(Layout),
+    /// Show this page of keys. [`LayoutPage::Letters`] before the first.
+    Layout(LayoutPage),
     /// Draw this after the cursor, greyed; empty for nothing.
     Ghost {
         /// What would be inserted.

@@ -4,7 +4,7 @@ use super::action::EngineNotice;
 use super::correction::KeptWords;
 use super::echo::Report;
 use super::event::{EditorUpdate, Focus, Selection};
-use super::layout::Layout;
+use super::layout::LayoutPage;
 use super::mirror::Mirror;
 use super::words;
 use super::{Field, KeyboardController};
@@ -29,8 +29,8 @@ impl KeyboardController {
             self.echo.restart(&self.mirror);
         }
         self.layout.show(match focus.kind {
-            FieldKind::Number => Layout::Numbers,
-            _ => Layout::Letters,
+            FieldKind::Number => LayoutPage::Numbers,
+            _ => LayoutPage::Letters,
         });
         self.shift.focus(self.capital_expected());
         self.cursor_came();

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::field::FieldKind;
 use crate::suggestion::Suggestions;
 
-use super::layout::Layout;
+use super::layout::LayoutPage;
 use super::settings::Settings;
 
 /// Something that happened, and when.
@@ -42,7 +42,7 @@ pub enum Event {
     /// One tap of the shift key. Two in quick succession lock it.
     Shift,
     /// A key that switches the layout.
-    Layout(Layout),
+    Layout(LayoutPage),
     /// The cursor is to move by so many user-perceived characters; negative is towards the start.
     MoveCursor(i32),
 

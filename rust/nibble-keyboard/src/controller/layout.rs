@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Layout {
+pub enum LayoutPage {
     /// Letters.
     #[default]
     Letters,
     /// Digits and common symbols.
     Symbols,
-    /// Rarer symbols, behind the shift key of [`Layout::Symbols`].
+    /// Rarer symbols, behind the shift key of [`LayoutPage::Symbols`].
     MoreSymbols,
     /// Large digits, for fields of digits.
     Numbers,
@@ -23,16 +23,16 @@ pub enum Layout {
 /// The shown page and whether it has been typed on.
 #[derive(Default)]
 pub(crate) struct LayoutState {
-    shown: Layout,
+    shown: LayoutPage,
     used: bool,
 }
 
 impl LayoutState {
-    pub(crate) fn shown(&self) -> Layout {
+    pub(crate) fn shown(&self) -> LayoutPage {
         self.shown
     }
 
-    pub(crate) fn show(&mut self, layout: Layout) {
+    pub(crate) fn show(&mut self, layout: LayoutPage) {
         self.shown = layout;
         self.used = false;
     }
@@ -40,8 +40,8 @@ impl LayoutState {
     /// The shift key turns the page of symbols. Says whether it did.
     pub(crate) fn turn_page(&mut self) -> bool {
         let other = match self.shown {
-            Layout::Symbols => Layout::MoreSymbols,
-            Layout::MoreSymbols => Layout::Symbols,
+            LayoutPage::Symbols => LayoutPage::MoreSymbols,
+            LayoutPage::MoreSymbols => LayoutPage::Symbols,
             _ => return false,
         };
         self.shown = other;
@@ -64,8 +64,8 @@ impl LayoutState {
     }
 
     fn leave_symbols(&mut self) {
-        if matches!(self.shown, Layout::Symbols | Layout::MoreSymbols) {
-            self.show(Layout::Letters);
+        if matches!(self.shown, LayoutPage::Symbols | LayoutPage::MoreSymbols) {
+            self.show(LayoutPage::Letters);
         }
     }
 }

@@ -44,7 +44,7 @@ pub use event::{
     CapitalsMode, Character, EditorAction, EditorText, EditorUpdate, Event, Focus, GhostPart,
     PositionUnit, Selection, Tap, TapSuggestion, TimedEvent,
 };
-pub use layout::Layout;
+pub use layout::LayoutPage;
 pub use mirror::Mirror;
 pub use settings::Settings;
 pub use shift::ShiftState;
@@ -117,7 +117,7 @@ struct Field {
 #[derive(Default)]
 struct Drawn {
     shift: ShiftState,
-    layout: Layout,
+    layout: LayoutPage,
     ghost: String,
 }
 

@@ -1,6 +1,10 @@
-//! Where words begin and end, and what a key's text is to them.
+//! What a key's text is to the words around it.
 
 use unicode_segmentation::UnicodeSegmentation;
+
+pub(crate) use crate::text::last_scalars;
+pub(crate) use crate::word_boundary::{is_apostrophe, word_after, word_before};
+use crate::word_boundary::{is_extension, is_letter_or_digit};
 
 /// What typed text does to the word before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +25,7 @@ const OPENING: &str = "([{«“„‹¿¡（【「『";
 pub(crate) fn classify(text: &str) -> TextClass {
     if text
         .graphemes(true)
-        .all(|part| is_word(part) || is_apostrophe(part) || is_extension(part))
+        .all(|part| is_letter_or_digit(part) || is_apostrophe(part) || is_extension(part))
     {
         TextClass::Word
     } else if text == "\"" || is_mark(text) || is_closing(text) {
@@ -46,24 +50,9 @@ pub(crate) fn is_opening(text: &str) -> bool {
     is_one_of(text, OPENING)
 }
 
-/// Whether `text` may stand inside a word without being a letter.
-pub(crate) fn is_apostrophe(text: &str) -> bool {
-    matches!(text, "'" | "’" | "׳" | "״")
-}
-
 fn is_one_of(text: &str, set: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(|first| set.contains(first)) && chars.next().is_none()
-}
-
-/// Whether a user-perceived character is a letter or a digit, with whatever marks it carries.
-fn is_word(grapheme: &str) -> bool {
-    grapheme.starts_with(char::is_alphanumeric) && !grapheme.contains('\u{20e3}')
-}
-
-/// Whether a text only adds marks to the character before it.
-fn is_extension(text: &str) -> bool {
-    format!("a{text}").graphemes(true).nth(1).is_none()
 }
 
 /// Whether the text ends within or directly after a word.
@@ -74,33 +63,6 @@ pub(crate) fn ends_in_word(text: &str) -> bool {
 /// Whether the text begins with a letter or a digit.
 pub(crate) fn starts_with_word(text: &str) -> bool {
     !word_after(text).is_empty()
-}
-
-/// The word, or the part of one, at the end of the text. Apostrophes belong to it, except
-/// leading ones, which are quotes.
-pub(crate) fn word_before(text: &str) -> &str {
-    let mut start = text.len();
-    for (offset, grapheme) in text.grapheme_indices(true).rev() {
-        if is_word(grapheme) {
-            start = offset;
-        } else if !is_apostrophe(grapheme) {
-            break;
-        }
-    }
-    &text[start..]
-}
-
-/// The word, or the part of one, at the beginning of the text, without trailing apostrophes.
-pub(crate) fn word_after(text: &str) -> &str {
-    let mut end = 0;
-    for (offset, grapheme) in text.grapheme_indices(true) {
-        if is_word(grapheme) {
-            end = offset + grapheme.len();
-        } else if !is_apostrophe(grapheme) {
-            break;
-        }
-    }
-    &text[..end]
 }
 
 /// What stands at the end of the text since the last white space.
@@ -118,15 +80,6 @@ pub(crate) fn last_grapheme(text: &str) -> &str {
     text.graphemes(true).next_back().unwrap_or_default()
 }
 
-/// The last `count` scalar values, if there are so many.
-pub(crate) fn last_scalars(text: &str, count: usize) -> Option<&str> {
-    let start = match count.checked_sub(1) {
-        None => text.len(),
-        Some(skipped) => text.char_indices().nth_back(skipped)?.0,
-    };
-    Some(&text[start..])
-}
-
 /// The user-perceived characters with which both texts begin, as a length in bytes.
 pub(crate) fn common_start(one: &str, other: &str) -> usize {
     one.graphemes(true)
@@ -134,50 +87,4 @@ pub(crate) fn common_start(one: &str, other: &str) -> usize {
         .take_while(|(left, right)| left == right)
         .map(|(left, _)| left.len())
         .sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_the_word_before_the_cursor() {
-        for (text, word) in [
-            ("", ""),
-            ("see you", "you"),
-            ("see ", ""),
-            ("don't", "don't"),
-            ("don’", "don’"),
-            ("say 'hi", "hi"),
-            ("''", ""),
-            ("well-kn", "kn"),
-            ("cafe\u{301}", "cafe\u{301}"),
-            ("\u{915}\u{94d}\u{937}", "\u{915}\u{94d}\u{937}"),
-            ("ok👍", ""),
-            ("1\u{fe0f}\u{20e3}", ""),
-            ("שָׁלוֹם", "שָׁלוֹם"),
-        ] {
-            assert_eq!(word_before(text), word, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn finds_the_word_after_the_cursor() {
-        for (text, word) in [
-            ("lo world", "lo"),
-            (" x", ""),
-            ("n't.", "n't"),
-            ("s' x", "s"),
-        ] {
-            assert_eq!(word_after(text), word, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn counts_scalars_from_the_end() {
-        assert_eq!(last_scalars("añ😀", 2), Some("ñ😀"));
-        assert_eq!(last_scalars("añ😀", 0), Some(""));
-        assert_eq!(last_scalars("añ😀", 3), Some("añ😀"));
-        assert_eq!(last_scalars("añ😀", 4), None);
-    }
 }

@@ -5,7 +5,7 @@
 //! letters are common, far keys are not; marks that take another page or a long press are left out
 //! on purpose. Their sizes were set on the tuning half of `nibble eval autocorrect`.
 
-use crate::geometry::Layout;
+use crate::geometry::{Layout, NEIGHBOUR_DISTANCE};
 use crate::text::base_letter;
 
 /// Costs of the slips that do not depend on where the keys are.
@@ -33,9 +33,6 @@ const NEAREST: f32 = 3.2;
 const PER_SQUARE_KEY: f32 = 0.5;
 const FARTHEST: f32 = 8.5;
 const VOWEL_FOR_VOWEL: f32 = 6.0;
-
-/// Two keys are neighbours up to this distance in key widths.
-const NEIGHBOUR_DISTANCE: f32 = 1.75;
 
 /// Standard deviation of taps around the centre of their key, in key widths.
 const TAP_DEVIATION: f32 = 0.35;

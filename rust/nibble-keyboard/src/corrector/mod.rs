@@ -11,6 +11,8 @@
 mod channel;
 mod search;
 
+use std::borrow::Cow;
+
 use crate::geometry::Layout;
 use crate::lexicon::{LanguageWeights, Lexicon, Lexicons};
 use crate::text::{capitalize, fold};
@@ -149,32 +151,48 @@ impl Corrector {
             return Vec::new();
         }
         let folded = fold(typed);
-        let letters: Vec<char> = folded.chars().collect();
-        let lexicons_by_weight: Vec<(&Lexicon, f32)> = lexicons.weighted(weights).collect();
-        let usual = lexicons.canonical(&folded, weights);
-        let is_known = usual.is_some() || is_derived(&folded, lexicons, weights);
+        let word = TypedWord::new(&folded, request, lexicons, weights);
+        let mut corrections = self.close(&word, request, lexicons, weights);
+        if !word.is_known {
+            corrections.extend(self.split(&word, request, lexicons, weights));
+        }
+        corrections.retain(|correction| correction.log_odds >= LEAST_LOG_ODDS);
+        corrections.sort_by(|a, b| b.log_odds.total_cmp(&a.log_odds));
+        if let Some(best) = corrections.first_mut() {
+            best.automatic = best.log_odds >= best.threshold && !best.offensive;
+        }
+        // Its capitals are only worth mending where no other word was meant, and no language writes them so.
+        if let Some(usual) = word.usual
+            && !is_spelled_so(typed, lexicons)
+            && !corrections.first().is_some_and(|best| best.automatic)
+        {
+            let offensive = lexicons.is_offensive(&folded, weights);
+            let correction = Correction {
+                word: capitalize_like(typed, usual.into_owned()),
+                log_odds: CASE_LOG_ODDS,
+                log_probability: word.score,
+                threshold: 0.0,
+                automatic: !offensive,
+                offensive,
+            };
+            corrections.insert(0, correction);
+        }
+        corrections
+    }
 
-        let typed_score = match &usual {
-            Some(usual) => (request.prior)(usual),
-            None if is_known => UNKNOWN,
-            None => {
-                let told = letters.len().min(UNKNOWN_LETTERS) as f32;
-                // How much more its spelling is that of a word than slips are usually spelled.
-                let spelled = match lexicons.spelling_log_probability(&folded) {
-                    Some(spelling) => {
-                        let each = spelling / (letters.len() + 1) as f32;
-                        SPELLED_LIKE_A_SLIP + told * (each - USUAL_SPELLING)
-                    }
-                    None => 0.0,
-                };
-                let is_name = !request.is_sentence_start && starts_with_capital(typed);
-                let name = if is_name { NAME } else { 0.0 };
-                UNKNOWN + UNKNOWN_PER_LETTER * told + spelled + name
-            }
-        };
-        let typed_cost = match lexicons.log_frequency(&folded, weights) {
+    /// The other words of the lexicons that are close to what was typed.
+    fn close(
+        &self,
+        typed: &TypedWord<'_>,
+        request: &Request<'_>,
+        lexicons: &Lexicons,
+        weights: &LanguageWeights,
+    ) -> Vec<Correction> {
+        let letters = &typed.letters;
+        let lexicons_by_weight: Vec<(&Lexicon, f32)> = lexicons.weighted(weights).collect();
+        let typed_cost = match lexicons.log_frequency(typed.folded, weights) {
             Some(log_frequency) => -log_frequency,
-            None => -typed_score,
+            None => -typed.score,
         };
         let limits = Limits {
             max_edits: match letters.len() {
@@ -190,84 +208,50 @@ impl Corrector {
             Some(taps) if taps.len() == letters.len() => Evidence::Taps(taps),
             _ => Evidence::Letters,
         };
-        let close = close_words(
-            &letters,
-            &evidence,
-            &self.keys,
-            &lexicons_by_weight,
-            &limits,
-        );
+        let close = close_words(letters, &evidence, &self.keys, &lexicons_by_weight, &limits);
 
-        let threshold = match letters.len() {
-            1 => self.thresholds.known.max(SINGLE_LETTER),
-            2 if is_known && !request.knows_context => self.thresholds.known.max(TWO_LETTERS),
-            _ if is_known => self.thresholds.known,
-            ..4 => self.thresholds.unknown_short,
-            _ => self.thresholds.unknown,
-        };
+        let threshold = self.threshold(typed, request);
         let mut corrections: Vec<Correction> = Vec::new();
-        let mut usual_case = None;
-        for Close {
-            word,
-            offensive,
-            channel_cost,
-            ..
-        } in close
-        {
+        for Close { word, channel_cost } in close {
             // A letter alone is a slip for another letter alone, or is meant.
             if letters.len() == 1 && word.chars().count() > 1 {
                 continue;
             }
-            if fold(&word) == folded {
-                // The word itself: at most its capitals are wrong.
-                usual_case = (word != typed && capitalize(&word) != typed)
-                    .then(|| (capitalize_like(typed, word), offensive));
+            if fold(&word) == typed.folded {
                 continue;
             }
-            let log_odds = (request.prior)(&word) - channel_cost - typed_score;
-            let word = capitalize_like(typed, word);
+            let log_odds = (request.prior)(&word) - channel_cost - typed.score;
+            let offensive = lexicons.is_offensive(&word, weights);
             corrections.push(Correction {
-                word,
+                word: capitalize_like(request.typed, word),
                 log_odds,
-                log_probability: log_odds + typed_score,
+                log_probability: log_odds + typed.score,
                 threshold,
                 automatic: false,
                 offensive,
             });
         }
-        if !is_known {
-            corrections.extend(self.split(&letters, request, lexicons, weights, typed_score));
-        }
-        corrections.retain(|correction| correction.log_odds >= LEAST_LOG_ODDS);
-        corrections.sort_by(|a, b| b.log_odds.total_cmp(&a.log_odds));
-        if let Some(best) = corrections.first_mut() {
-            best.automatic = best.log_odds >= best.threshold && !best.offensive;
-        }
-        // Its capitals are only worth mending where no other word was meant.
-        if let Some((word, offensive)) = usual_case
-            && !corrections.first().is_some_and(|best| best.automatic)
-        {
-            let correction = Correction {
-                word,
-                log_odds: CASE_LOG_ODDS,
-                log_probability: typed_score,
-                threshold: 0.0,
-                automatic: !offensive,
-                offensive,
-            };
-            corrections.insert(0, correction);
-        }
         corrections
+    }
+
+    /// The odds that one word must have to replace what was typed without asking.
+    fn threshold(&self, typed: &TypedWord<'_>, request: &Request<'_>) -> f32 {
+        match typed.letters.len() {
+            1 => self.thresholds.known.max(SINGLE_LETTER),
+            2 if typed.is_known && !request.knows_context => self.thresholds.known.max(TWO_LETTERS),
+            _ if typed.is_known => self.thresholds.known,
+            ..4 => self.thresholds.unknown_short,
+            _ => self.thresholds.unknown,
+        }
     }
 
     /// Two words whose space is missing, or came out as the letter of a key next to it.
     fn split(
         &self,
-        letters: &[char],
+        typed: &TypedWord<'_>,
         request: &Request<'_>,
         lexicons: &Lexicons,
         weights: &LanguageWeights,
-        typed_score: f32,
     ) -> Option<Correction> {
         let mut best: Option<Correction> = None;
         let mut consider = |first: &[char], second: &[char], cost: f32| {
@@ -286,7 +270,7 @@ impl Corrector {
             let Some(second) = lexicons.canonical(&second, weights) else {
                 return;
             };
-            let log_odds = (request.prior)(&first) + then - cost - typed_score;
+            let log_odds = (request.prior)(&first) + then - cost - typed.score;
             if best.as_ref().is_none_or(|best| log_odds > best.log_odds) {
                 let offensive = lexicons.is_offensive(&first, weights)
                     || lexicons.is_offensive(&second, weights);
@@ -294,15 +278,15 @@ impl Corrector {
                 best = Some(Correction {
                     word,
                     log_odds,
-                    log_probability: log_odds + typed_score,
+                    log_probability: log_odds + typed.score,
                     threshold: self.thresholds.unknown,
                     automatic: false,
                     offensive,
                 });
             }
         };
-        for at in 1..letters.len() {
-            let (first, rest) = letters.split_at(at);
+        for at in 1..typed.letters.len() {
+            let (first, rest) = typed.letters.split_at(at);
             consider(first, rest, MISSING_SPACE);
             if let Some((letter, second)) = rest.split_first()
                 && is_above_the_space(*letter)
@@ -312,6 +296,56 @@ impl Corrector {
             }
         }
         best
+    }
+}
+
+/// What was typed, as a word that may have been meant.
+struct TypedWord<'a> {
+    folded: &'a str,
+    letters: Vec<char>,
+    /// Its usual spelling in the likeliest language that has it.
+    usual: Option<Cow<'a, str>>,
+    /// Whether a lexicon has it or what it is made of.
+    is_known: bool,
+    /// Natural logarithm of the probability that it was meant.
+    score: f32,
+}
+
+impl<'a> TypedWord<'a> {
+    fn new(
+        folded: &'a str,
+        request: &Request<'_>,
+        lexicons: &'a Lexicons,
+        weights: &LanguageWeights,
+    ) -> TypedWord<'a> {
+        let letters: Vec<char> = folded.chars().collect();
+        let usual = lexicons.canonical(folded, weights);
+        let is_known = usual.is_some() || is_derived(folded, lexicons, weights);
+        let score = match &usual {
+            Some(usual) => (request.prior)(usual),
+            None if is_known => UNKNOWN,
+            None => {
+                let told = letters.len().min(UNKNOWN_LETTERS) as f32;
+                // How much more its spelling is that of a word than slips are usually spelled.
+                let spelled = match lexicons.spelling_log_probability(folded) {
+                    Some(spelling) => {
+                        let each = spelling / (letters.len() + 1) as f32;
+                        SPELLED_LIKE_A_SLIP + told * (each - USUAL_SPELLING)
+                    }
+                    None => 0.0,
+                };
+                let is_name = !request.is_sentence_start && starts_with_capital(request.typed);
+                let name = if is_name { NAME } else { 0.0 };
+                UNKNOWN + UNKNOWN_PER_LETTER * told + spelled + name
+            }
+        };
+        TypedWord {
+            folded,
+            letters,
+            usual,
+            is_known,
+            score,
+        }
     }
 }
 
@@ -342,6 +376,15 @@ fn is_drawn_out(typed: &str) -> bool {
         [a, b, c] => a == b && b == c && (channel::is_vowel(*a) || Some(*a) == last),
         _ => false,
     })
+}
+
+/// Whether a lexicon has `typed` as it is spelled, but for a capital at its start or a shout.
+fn is_spelled_so(typed: &str, lexicons: &Lexicons) -> bool {
+    let mut spellings = lexicons
+        .as_slice()
+        .iter()
+        .filter_map(|lexicon| lexicon.canonical(typed));
+    spellings.any(|usual| capitalize_like(typed, usual.into_owned()) == typed)
 }
 
 /// Whether `folded` is made of known words: a possessive, words joined by hyphens, or an `-ing` form without its

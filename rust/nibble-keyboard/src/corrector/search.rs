@@ -6,7 +6,6 @@ use crate::lexicon::{Letters, Lexicon, Place, Way};
 /// A word close to what was typed.
 pub(super) struct Close {
     pub(super) word: String,
-    pub(super) offensive: bool,
     /// Cost of the slips that turn it into what was typed.
     pub(super) channel_cost: f32,
 }
@@ -125,7 +124,7 @@ pub(super) fn close_words(
         let Some(&(lexicon, weight)) = lexicons.get(usize::from(state.lexicon)) else {
             continue;
         };
-        let Some((word, offensive)) = lexicon.describe(state.place, &folded) else {
+        let Some((word, _)) = lexicon.describe(state.place, &folded) else {
             continue;
         };
         if found.iter().any(|earlier| earlier.word == word) {
@@ -134,11 +133,7 @@ pub(super) fn close_words(
         let word_cost = lexicon.cost_of_word(state.place).unwrap_or_default() - weight;
         let channel_cost = state.channel_cost;
         search.max_cost = search.max_cost.min(channel_cost + word_cost + limits.slack);
-        found.push(Close {
-            word,
-            offensive,
-            channel_cost,
-        });
+        found.push(Close { word, channel_cost });
         if found.len() >= limits.max_words {
             break;
         }

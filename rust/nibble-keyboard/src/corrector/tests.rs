@@ -125,6 +125,28 @@ fn capitals_follow_the_word_and_the_typing() {
 }
 
 #[test]
+fn capitals_are_those_of_the_likeliest_language_and_never_replace_another_ones_spelling() {
+    let english = lexicon("en", &[("hand", 90), ("iPhone", 90), ("the", 900)]);
+    let german = lexicon("de", &[("Hand", 50), ("Iphone", 9), ("Haus", 50)]);
+    for lexicons in [
+        Lexicons::new(vec![english.clone(), german.clone()]),
+        Lexicons::new(vec![german, english]),
+    ] {
+        let words = |word| {
+            let found = ask(&lexicons, "qwerty", &typed(word)).into_iter();
+            found
+                .map(|correction| (correction.word, correction.automatic))
+                .collect::<Vec<_>>()
+        };
+        for word in ["hand", "Hand", "the"] {
+            assert_eq!(words(word), [], "{word}");
+        }
+        assert_eq!(words("iphone"), [("iPhone".to_owned(), true)]);
+        assert_eq!(words("haus"), [("Haus".to_owned(), true)]);
+    }
+}
+
+#[test]
 fn what_may_be_no_word_is_left_alone() {
     for word in [
         "",
@@ -220,6 +242,20 @@ fn an_offensive_correction_is_offered_but_not_made() {
         .unwrap();
     assert!(damn.offensive && !damn.automatic);
     assert_eq!(corrected("damm"), "damm");
+}
+
+#[test]
+fn a_correction_offends_where_its_likeliest_language_says_so() {
+    let english = lexicon("en", &[("damn", 1), ("the", 999)]);
+    let german = lexicon("de", &[("Damn", 50), ("das", 50)]);
+    let offends = |lexicons| {
+        let found = ask(&Lexicons::new(lexicons), "qwerty", &typed("damm"));
+        let mut damn = found.iter().filter(|found| fold(&found.word) == "damn");
+        damn.next().unwrap().offensive
+    };
+    assert!(offends(vec![english.clone()]));
+    assert!(!offends(vec![german.clone(), english.clone()]));
+    assert!(!offends(vec![english, german]));
 }
 
 #[test]

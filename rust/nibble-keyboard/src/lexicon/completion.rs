@@ -35,16 +35,6 @@ impl Lexicon {
     /// Best-first search: the map knows the most frequent word below each of its nodes, so only
     /// the nodes on the way to the answers are opened.
     pub fn completions(&self, prefix: &str, limit: usize) -> Vec<Completion> {
-        self.completions_where(prefix, limit, |_| true)
-    }
-
-    /// [`Lexicon::completions`] among the words for which `wanted` holds.
-    pub fn completions_where(
-        &self,
-        prefix: &str,
-        limit: usize,
-        mut wanted: impl FnMut(&Completion) -> bool,
-    ) -> Vec<Completion> {
         let mut letters = Letters::default();
         let mut open = BinaryHeap::new();
         for (place, penalty, way) in self.readings(prefix, &mut letters) {
@@ -73,7 +63,7 @@ impl Lexicon {
                     offensive,
                 };
                 let is_new = found.iter().all(|earlier| earlier.word != completion.word);
-                if is_new && wanted(&completion) {
+                if is_new {
                     found.push(completion);
                 }
                 continue;

@@ -148,7 +148,11 @@ const EMPTY_NODE: usize = 0;
 /// A node with more transitions than this has an index of 256 bytes.
 const INDEXED_ABOVE: usize = 32;
 
-/// Follows every transition of every node that the root reaches.
+/// Nodes that a walk over all words may pass, those that several words share counted for each: some ten million words.
+/// A small map can stand for more words than anybody can read.
+const MAX_STEPS: u64 = 1 << 26;
+
+/// Follows every transition of every node that the root reaches, and counts the words.
 fn check(map: &[u8]) -> Result<(), Fault> {
     let footer = map
         .len()
@@ -177,29 +181,119 @@ fn check(map: &[u8]) -> Result<(), Fault> {
         })?;
 
     let nodes = map.get(..footer).unwrap_or_default();
-    let mut seen = vec![0u64; nodes.len() / 64 + 1];
+    let malformed = |address| Fault {
+        what: "a node of the word map is malformed",
+        at: address,
+    };
+    let mut reached = Addresses::below(nodes.len());
     let mut waiting = vec![root];
     while let Some(address) = waiting.pop() {
-        let bit = 1u64 << (address % 64);
-        match seen.get_mut(address / 64) {
-            Some(word) if *word & bit == 0 => *word |= bit,
-            _ => continue,
+        if reached.insert(address) {
+            check_node(nodes, address, &mut waiting).ok_or(malformed(address))?;
         }
-        if address != EMPTY_NODE {
-            check_node(nodes, address, &mut waiting).ok_or(Fault {
-                what: "a node of the word map is malformed",
+    }
+
+    // A node lies behind those that it leads to.
+    reached.rank();
+    let mut sizes: Vec<Size> = Vec::new();
+    for address in reached.iter() {
+        let is_final = check_node(nodes, address, &mut waiting).ok_or(malformed(address))?;
+        let mut size = Size {
+            words: u64::from(is_final),
+            steps: 1,
+        };
+        for target in waiting.drain(..) {
+            let below = reached.rank_of(target).and_then(|rank| sizes.get(rank));
+            let below = below.ok_or(malformed(address))?;
+            size.words += below.words;
+            size.steps += below.steps;
+        }
+        if size.steps > MAX_STEPS {
+            return Err(Fault {
+                what: "the word map stands for too many words",
                 at: address,
-            })?;
+            });
         }
+        sizes.push(size);
+    }
+    if sizes.last().map(|size| size.words) != number(footer) {
+        return Err(Fault {
+            what: "the word map has another number of words than it says",
+            at: footer,
+        });
     }
     Ok(())
 }
 
-/// Checks the node that ends at `address` and appends the targets of its transitions to `waiting`.
-/// `None` where a part of it lies outside `nodes`, or a size or target is impossible.
+/// A set of addresses: one bit for each, and how many are set before every 64 of them.
+struct Addresses {
+    bits: Vec<u64>,
+    before: Vec<usize>,
+}
+
+impl Addresses {
+    fn below(end: usize) -> Addresses {
+        Addresses {
+            bits: vec![0; end / 64 + 1],
+            before: Vec::new(),
+        }
+    }
+
+    /// Whether `address` is new.
+    fn insert(&mut self, address: usize) -> bool {
+        let bit = 1u64 << (address % 64);
+        match self.bits.get_mut(address / 64) {
+            Some(bits) if *bits & bit == 0 => {
+                *bits |= bit;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Counts the addresses for [`Addresses::rank_of`].
+    fn rank(&mut self) {
+        let mut sum = 0;
+        self.before = Vec::with_capacity(self.bits.len());
+        for bits in &self.bits {
+            self.before.push(sum);
+            sum += bits.count_ones() as usize;
+        }
+    }
+
+    /// How many addresses are lower than this one.
+    fn rank_of(&self, address: usize) -> Option<usize> {
+        let bits = self.bits.get(address / 64)? & ((1u64 << (address % 64)) - 1);
+        Some(self.before.get(address / 64)? + bits.count_ones() as usize)
+    }
+
+    /// In ascending order.
+    fn iter(&self) -> impl Iterator<Item = usize> {
+        (0..).zip(&self.bits).flat_map(|(block, &bits)| {
+            let mut left = bits;
+            std::iter::from_fn(move || {
+                let bit = left.trailing_zeros();
+                left &= left.checked_sub(1)?;
+                Some(block * 64 + bit as usize)
+            })
+        })
+    }
+}
+
+/// What a walk over the words from a node on meets.
+struct Size {
+    words: u64,
+    steps: u64,
+}
+
+/// Checks the node that ends at `address`, appends the targets of its transitions to `targets`, and says whether a
+/// word ends there. `None` where a part of it lies outside `nodes`, or a size or target is impossible.
 ///
 /// A node is read from its last byte (its address) towards its first.
-fn check_node(nodes: &[u8], address: usize, waiting: &mut Vec<usize>) -> Option<()> {
+fn check_node(nodes: &[u8], address: usize, targets: &mut Vec<usize>) -> Option<bool> {
+    if address == EMPTY_NODE {
+        return Some(true);
+    }
     let state = *nodes.get(address)?;
     let low_bits = state & 0b0011_1111;
     let explicit = usize::from(low_bits == 0);
@@ -207,14 +301,16 @@ fn check_node(nodes: &[u8], address: usize, waiting: &mut Vec<usize>) -> Option<
         0b11 => {
             // One transition to the node before, perhaps preceded by its input.
             let target = address.checked_sub(explicit)?.checked_sub(1)?;
-            waiting.push(in_range(target, address)?);
+            targets.push(in_range(target, address)?);
+            Some(false)
         }
         0b10 => {
             let sizes_at = address.checked_sub(explicit)?.checked_sub(1)?;
             let (target_size, output_size) = pack_sizes(*nodes.get(sizes_at)?)?;
             let targets_at = sizes_at.checked_sub(target_size)?;
             let start = targets_at.checked_sub(output_size)?;
-            waiting.push(target(nodes, targets_at, target_size, start)?);
+            targets.push(target(nodes, targets_at, target_size, start)?);
+            Some(false)
         }
         is_final => {
             let count = match low_bits {
@@ -238,11 +334,11 @@ fn check_node(nodes: &[u8], address: usize, waiting: &mut Vec<usize>) -> Option<
             }
             for index in 0..count {
                 let at = targets_at.checked_add(index.checked_mul(target_size)?)?;
-                waiting.push(target(nodes, at, target_size, start)?);
+                targets.push(target(nodes, at, target_size, start)?);
             }
+            Some(is_final == 1)
         }
     }
-    Some(())
 }
 
 /// Bytes of a transition's target and of an output.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Completion, Lexicon};
+use super::Lexicon;
 
 /// The lexicons of the languages that somebody writes.
 ///
@@ -156,45 +156,4 @@ impl Lexicons {
         self.best(word, weights)
             .is_some_and(|(lexicon, _)| lexicon.is_offensive(word))
     }
-
-    /// The `limit` best words of all languages that begin with `prefix`, best first; see
-    /// [`Lexicon::completions`]. Scores and log frequencies include the weight.
-    pub fn completions(
-        &self,
-        prefix: &str,
-        limit: usize,
-        weights: &LanguageWeights,
-    ) -> Vec<Completion> {
-        let mut all: Vec<Completion> = Vec::new();
-        for (lexicon, weight) in self.weighted(weights) {
-            for completion in lexicon.completions(prefix, limit) {
-                let log_frequency = completion.log_frequency + weight;
-                let score = completion.score + weight;
-                match all
-                    .iter_mut()
-                    .find(|earlier| earlier.word == completion.word)
-                {
-                    Some(earlier) => {
-                        earlier.log_frequency = add_logs(earlier.log_frequency, log_frequency);
-                        earlier.score = add_logs(earlier.score, score);
-                        earlier.offensive &= completion.offensive;
-                    }
-                    None => all.push(Completion {
-                        log_frequency,
-                        score,
-                        ..completion
-                    }),
-                }
-            }
-        }
-        all.sort_by(|a, b| b.score.total_cmp(&a.score));
-        all.truncate(limit);
-        all
-    }
-}
-
-/// ln(eᵃ + eᵇ)
-fn add_logs(a: f32, b: f32) -> f32 {
-    let (low, high) = if a < b { (a, b) } else { (b, a) };
-    high + (low - high).exp().ln_1p()
 }

@@ -77,7 +77,7 @@ impl Counts {
                 tally,
             } => {
                 self.now = self.now.max(tally.time);
-                let successors = self.pairs.entry(previous.clone()).or_default();
+                let successors = self.pairs.entry(fold(previous)).or_default();
                 let counts = successors.entry(fold(word)).or_default();
                 counts.add(*tally, HABIT_HALF_LIFE);
             }
@@ -121,10 +121,6 @@ impl Counts {
 
     pub(super) fn word(&self, folded: &str) -> Option<&WordCounts> {
         self.words.get(folded)
-    }
-
-    pub(super) fn now(&self) -> i64 {
-        self.now
     }
 
     /// Words in the order of their folded forms, from `prefix` on as long as they begin with it.
@@ -196,6 +192,16 @@ impl Counts {
         removed.is_some()
     }
 
+    /// Drops pairs of which the second word was never typed: an import or a damaged file may hold
+    /// them, and [`Counts::mass`] would count what no word gets.
+    pub(super) fn drop_unknown_pairs(&mut self) {
+        let words = &self.words;
+        self.pairs.retain(|_, successors| {
+            successors.retain(|folded, _| words.get(folded).is_some_and(|word| word.uses > 0));
+            !successors.is_empty()
+        });
+    }
+
     /// Keeps at most so many words and pairs: those that count most now. What a user took back
     /// counts as one more use, so that it is kept for some time as well.
     pub(super) fn prune(&mut self, max_words: usize, max_pairs: usize) {
@@ -220,19 +226,26 @@ impl Counts {
         }
         let count: usize = self.pairs.values().map(BTreeMap::len).sum();
         if count > max_pairs {
-            let mut weights: Vec<f32> = self
-                .pairs
-                .values()
-                .flat_map(BTreeMap::values)
-                .map(|tally| tally.at(self.now, HABIT_HALF_LIFE))
+            let mut weights: Vec<(f32, &String, &String)> = Vec::with_capacity(count);
+            for (previous, successors) in &self.pairs {
+                let of = successors.iter().map(|(word, tally)| {
+                    let weight = tally.at(self.now, HABIT_HALF_LIFE);
+                    (weight, previous, word)
+                });
+                weights.extend(of);
+            }
+            // Stable: of pairs that count alike, the first in alphabetical order stay.
+            weights.sort_by(|a, b| b.0.total_cmp(&a.0));
+            let dropped = weights.drain(max_pairs..);
+            let dropped: Vec<(String, String)> = dropped
+                .map(|(_, previous, word)| (previous.clone(), word.clone()))
                 .collect();
-            weights.sort_by(|a, b| b.total_cmp(a));
-            let least = weights.get(max_pairs).copied().unwrap_or_default();
-            let now = self.now;
-            self.pairs.retain(|_, successors| {
-                successors.retain(|_, tally| tally.at(now, HABIT_HALF_LIFE) > least);
-                !successors.is_empty()
-            });
+            for (previous, word) in &dropped {
+                if let Some(successors) = self.pairs.get_mut(previous) {
+                    successors.remove(word);
+                }
+            }
+            self.pairs.retain(|_, successors| !successors.is_empty());
         }
         self.recount();
     }

@@ -22,10 +22,13 @@ mod transfer;
 
 use std::path::Path;
 
+use unicode_segmentation::UnicodeSegmentation;
+
 pub use error::UserModelError;
 
 use crate::field::FieldKind;
 use crate::text::fold;
+use crate::word_boundary::{is_apostrophe, is_letter_or_digit};
 use counts::{Counts, WordCounts};
 use record::Record;
 use store::Store;
@@ -345,7 +348,8 @@ impl UserModel {
         transfer::export(&self.counts.records())
     }
 
-    /// Adds what an export says to what is known. Returns how many facts it had.
+    /// Adds what an export says to what is known, but for pairs of which the second word is unknown.
+    /// Returns how many facts it had.
     ///
     /// # Errors
     /// [`UserModelError::InvalidLine`], and as [`UserModel::observe`]; nothing is then imported.
@@ -355,6 +359,7 @@ impl UserModel {
         for record in &records {
             counts.apply(record);
         }
+        counts.drop_unknown_pairs();
         counts.prune(self.bounds.max_words, self.bounds.max_pairs);
         self.replace(counts)?;
         Ok(records.len())
@@ -371,11 +376,6 @@ impl UserModel {
             Backing::Memory | Backing::ReadOnly => Ok(()),
         }
     }
-
-    /// The latest time at which one of the words was typed.
-    pub fn latest_time(&self) -> i64 {
-        self.counts.now()
-    }
 }
 
 fn sum(records: &[Record]) -> Counts {
@@ -383,6 +383,7 @@ fn sum(records: &[Record]) -> Counts {
     for record in records {
         counts.apply(record);
     }
+    counts.drop_unknown_pairs();
     counts
 }
 
@@ -397,15 +398,11 @@ fn encoded_len(records: &[Record]) -> usize {
 /// Whether `word` is the kind of thing that is learned: letters, with apostrophes and hyphens.
 /// Digits, addresses and codes are not: they are rarely words, and often private.
 fn is_learnable(word: &str) -> bool {
-    let is_part = |c: char| c.is_alphabetic() || is_combining(c) || matches!(c, '\'' | '’' | '-');
-    word.chars().any(char::is_alphabetic)
-        && word.chars().all(is_part)
+    let is_letter = |part: &str| part.starts_with(char::is_alphabetic) && is_letter_or_digit(part);
+    let mut parts = word.graphemes(true);
+    parts.clone().any(is_letter)
+        && parts.all(|part| is_letter(part) || is_apostrophe(part) || part == "-")
         && word.chars().count() <= MAX_LETTERS
-}
-
-/// Marks that belong to the letter before them.
-fn is_combining(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36F}' | '\u{64B}'..='\u{65F}' | '\u{591}'..='\u{5C7}')
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::record::{Record, Recovered, recover};
 pub(super) struct Store {
     path: PathBuf,
     file: File,
-    /// Bytes of whole records.
+    /// Bytes of whole records, and of torn ones that could not be taken back.
     length: u64,
     _lock: File,
 }
@@ -114,7 +114,7 @@ impl Store {
         Ok(read_records(path, &mut file)?.0.records)
     }
 
-    /// Bytes of whole records in the file.
+    /// Bytes of the file.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
@@ -124,8 +124,13 @@ impl Store {
         let mut bytes = Vec::new();
         record.write(&mut bytes);
         if let Err(source) = self.file.write_all(&bytes) {
-            // Should this fail as well, the next reader skips the torn record.
-            let _ = self.file.set_len(self.length);
+            if self.file.set_len(self.length).is_err()
+                && let Ok(metadata) = self.file.metadata()
+            {
+                // The torn record stays, for the next reader to skip; what comes after it must not
+                // be cut off should another write fail.
+                self.length = metadata.len();
+            }
             return Err(io_error(&self.path)(source));
         }
         self.length += bytes.len() as u64;
@@ -176,5 +181,31 @@ impl Store {
     /// Forces what was appended to the disk.
     pub(super) fn sync(&self) -> Result<(), UserModelError> {
         self.file.sync_data().map_err(io_error(&self.path))
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// `/dev/full` refuses to be written and to be cut.
+    #[test]
+    fn the_length_is_that_of_the_file_where_a_torn_record_cannot_be_taken_back() {
+        let place = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(&place.path().join("words")).unwrap();
+        let mut store = Store {
+            file: OpenOptions::new().append(true).open("/dev/full").unwrap(),
+            length: 100,
+            ..store
+        };
+        let record = Record::Reverted {
+            time: 0,
+            word: "word".to_owned(),
+        };
+        assert!(matches!(
+            store.append(&record),
+            Err(UserModelError::Io { .. })
+        ));
+        assert_eq!(store.length(), store.file.metadata().unwrap().len());
     }
 }

@@ -98,7 +98,7 @@ const FIELDS: &[FieldKind] = &[
     FieldKind::Message,
     FieldKind::Search,
 ];
-const LAYOUTS: &[Layout] = &[Layout::Letters, Layout::Symbols, Layout::Emoji];
+const LAYOUTS: &[LayoutPage] = &[LayoutPage::Letters, LayoutPage::Symbols, LayoutPage::Emoji];
 const LANGUAGES: &[&str] = &["en", "fr", "zh", "tr"];
 
 /// Reads a platform and inputs from bytes; every byte string means something.

@@ -89,7 +89,7 @@ enum Step {
     Key(Character),
     Backspace(usize),
     Shift(usize),
-    Layout(Layout),
+    Layout(LayoutPage),
     MoveCursor(i32),
     Tap(TapSpec),
     Swipe(GhostPart),
@@ -161,7 +161,7 @@ struct Expect {
     highlighted: Option<usize>,
     ghost: Option<String>,
     shift: Option<ShiftState>,
-    layout: Option<Layout>,
+    layout: Option<LayoutPage>,
     composing: Option<String>,
     requests: Option<usize>,
     request: Option<RequestSpec>,
@@ -227,7 +227,7 @@ struct Player<K> {
     requests: Vec<Request>,
     ghost: String,
     shift: ShiftState,
-    layout: Layout,
+    layout: LayoutPage,
     since: Since,
 }
 
@@ -247,7 +247,7 @@ pub(crate) fn play<K: Keyboard>(
         requests: Vec::new(),
         ghost: String::new(),
         shift: ShiftState::default(),
-        layout: Layout::default(),
+        layout: LayoutPage::default(),
         since: Since::default(),
     };
     player.focus(&scenario.field, &scenario.text)?;
