@@ -98,6 +98,9 @@ pub struct Completer {
 /// What the user is doing.
 struct Typing {
     user: Option<UserModel>,
+    /// Counts the fields, and what made their text be forgotten. Whatever began in an earlier generation must
+    /// not bring its text back.
+    generation: u64,
     /// Suggestions that an answer has.
     slots: usize,
     /// The kind of field that is typed into.
@@ -179,6 +182,7 @@ impl Completer {
             scheduler,
             typing: Mutex::new(Typing {
                 user,
+                generation: 0,
                 slots,
                 field: FieldKind::default(),
                 conversation: "".into(),
@@ -243,43 +247,68 @@ impl Completer {
         context: &EditorContext,
         taps: Option<&[(f32, f32)]>,
     ) -> Suggestions {
+        let generation = self.typing().generation;
+        self.suggest_in(generation, context, taps)
+            .unwrap_or_else(|| nothing(context))
+    }
+
+    /// [`suggest_tapped`](Self::suggest_tapped), unless `generation` is over.
+    fn suggest_in(
+        &self,
+        generation: u64,
+        context: &EditorContext,
+        taps: Option<&[(f32, f32)]>,
+    ) -> Option<Suggestions> {
         let start = Instant::now();
-        self.typing().field = context.field;
+        let generation = {
+            let mut typing = self.in_generation(generation)?;
+            if typing.field != context.field {
+                typing.field = context.field;
+                typing.generation += 1;
+            }
+            typing.generation
+        };
         let suggestions = match self.question(context) {
-            Some(question) => self.answer(&Question { taps, ..question }),
+            Some(question) => self.answer(generation, &Question { taps, ..question })?,
             None => {
                 if context.field.is_secure() {
                     self.reset();
                 }
-                Suggestions {
-                    epoch: context.epoch,
-                    ..Suggestions::default()
-                }
+                nothing(context)
             }
         };
         self.scheduler.count_suggest(start.elapsed());
-        suggestions
+        Some(suggestions)
     }
 
     /// [`suggest`](Self::suggest) once the model has been heard, or where `timeout` has passed or the
-    /// model cannot answer. Blocks; another thread may call anything meanwhile.
+    /// model cannot answer. Blocks; another thread may call anything meanwhile, and the answer is empty where
+    /// that was [`focus`](Self::focus), [`blur`](Self::blur) or [`reset`](Self::reset).
     pub fn wait_fresh(&self, context: &EditorContext, timeout: Duration) -> Suggestions {
         let deadline = Instant::now() + timeout;
+        let generation = self.typing().generation;
         let question = self.question(context);
         if let Some((key, text)) = question.and_then(|question| question.boundary) {
-            self.scheduler.post(Work::Boundary { key, text });
+            self.post_in(generation, Work::Boundary { key, text });
             self.scheduler.wait(key, deadline);
         }
-        self.suggest(context)
+        self.suggest_in(generation, context, None)
+            .unwrap_or_else(|| nothing(context))
     }
 
     /// A better answer for the context that [`suggest`](Self::suggest) was last asked about, if its
     /// answer was not fresh and the model has been heard since.
     pub fn poll(&self) -> Option<Suggestions> {
-        let asked = self.typing().last.clone().filter(|asked| !asked.fresh)?;
+        let (generation, asked) = {
+            let typing = self.typing();
+            (typing.generation, typing.last.clone())
+        };
+        let asked = asked.filter(|asked| !asked.fresh)?;
         let (key, _) = self.question(&asked.context)?.boundary?;
-        let is_known = self.scheduler.knows(key);
-        is_known.then(|| self.suggest_tapped(&asked.context, asked.taps.as_deref()))
+        if !self.scheduler.knows(key) {
+            return None;
+        }
+        self.suggest_in(generation, &asked.context, asked.taps.as_deref())
     }
 
     /// How the text goes on for several words, where the model is sure enough; the suggestion replaces the
@@ -290,6 +319,7 @@ impl Completer {
         if !(context.after.is_empty() || context.after.starts_with('\n')) {
             return None;
         }
+        let generation = self.typing().generation;
         let question = self.question(context)?;
         let (key, text) = question.boundary.clone()?;
         let typed = question.position.typed;
@@ -297,7 +327,8 @@ impl Completer {
             return Some(phrase);
         }
         let lookup = self.scheduler.look_up(Some(key));
-        let completions = self.completions(&question, &lookup, &mut self.typing());
+        let completions =
+            self.completions(&question, &lookup, &mut *self.in_generation(generation)?);
         lookup.distribution.as_ref()?;
         let best = completions.words.first()?;
         let probability = best.probability / completions.mass;
@@ -314,16 +345,14 @@ impl Completer {
         let phrase_key = BoundaryKey(key.0 ^ self.hash(&start.word).rotate_left(1));
         match self.scheduler.phrase(phrase_key) {
             None => {
-                self.scheduler.post(Work::Phrase {
-                    key: phrase_key,
-                    start,
-                });
+                let key = phrase_key;
+                self.post_in(generation, Work::Phrase { key, start });
                 None
             }
             Some(None) => None,
             Some(Some(phrase)) => {
                 let head = context.before.len() - typed.len();
-                self.typing().phrase = Some(ShownPhrase {
+                self.in_generation(generation)?.phrase = Some(ShownPhrase {
                     field: context.field,
                     before: context.before.get(..head).unwrap_or_default().to_owned(),
                     text: phrase.text,
@@ -427,23 +456,29 @@ impl Completer {
 
     /// Typing begins in a field: a secure one forgets all text; any other has its primer read ahead.
     pub fn focus(&self, field: FieldKind) {
-        self.typing().field = field;
+        let generation = {
+            let mut typing = self.typing();
+            typing.generation += 1;
+            typing.field = field;
+            typing.last = None;
+            typing.accepted.clear();
+            typing.phrase = None;
+            typing.generation
+        };
         if field.is_secure() {
             self.reset();
             return;
         }
-        self.typing().accepted.clear();
-        self.typing().phrase = None;
         if let Some((key, text)) = self.boundary_behind(String::new(), field) {
-            self.scheduler.post(Work::Boundary { key, text });
+            self.post_in(generation, Work::Boundary { key, text });
         }
     }
 
     /// Typing ended: work stops, the text and the conversation are forgotten. Boundaries stay, which hold no
     /// text.
     pub fn blur(&self) {
-        self.scheduler.pause();
         self.typing().forget();
+        self.scheduler.pause();
     }
 
     /// Takes what a [`KeyboardController`](crate::KeyboardController) has to tell the engine. Words are learned
@@ -477,8 +512,8 @@ impl Completer {
     /// Forgets all text and everything derived from it: context, conversation, boundaries, mailbox and the
     /// KV cache. The model and what the user taught stay.
     pub fn reset(&self) {
-        self.scheduler.wipe();
         self.typing().forget();
+        self.scheduler.wipe();
     }
 
     /// Counts and times so far.
@@ -497,6 +532,19 @@ impl Completer {
 
     fn typing(&self) -> MutexGuard<'_, Typing> {
         self.typing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The user's typing, unless `generation` is over.
+    fn in_generation(&self, generation: u64) -> Option<MutexGuard<'_, Typing>> {
+        Some(self.typing()).filter(|typing| typing.generation == generation)
+    }
+
+    /// Posts work over a text, unless `generation` is over. It cannot end in between, so that what ends it
+    /// also takes the work away.
+    fn post_in(&self, generation: u64, work: Work) {
+        if let Some(_typing) = self.in_generation(generation) {
+            self.scheduler.post(work);
+        }
     }
 
     fn hash(&self, text: &str) -> u64 {
@@ -544,28 +592,28 @@ impl Completer {
         question.position.begins_sentence && question.context.field.capitalizes()
     }
 
-    fn answer(&self, question: &Question<'_>) -> Suggestions {
+    fn answer(&self, generation: u64, question: &Question<'_>) -> Option<Suggestions> {
         let context = question.context;
         let key = question.boundary.as_ref().map(|(key, _)| *key);
         let lookup = self.scheduler.look_up(key);
         let fresh = lookup.distribution.is_some();
         let boundary = question.boundary.clone().filter(|_| !fresh);
         if let Some((key, text)) = boundary.or_else(|| self.boundary_after_comma(question)) {
-            self.scheduler.post(Work::Boundary { key, text });
+            self.post_in(generation, Work::Boundary { key, text });
         }
 
-        let mut typing = self.typing();
+        let mut typing = self.in_generation(generation)?;
         typing.last = Some(Asked {
             context: context.clone(),
             taps: question.taps.map(<[_]>::to_vec),
             fresh,
         });
         if !continues_word(&question.position) {
-            return Suggestions {
+            return Some(Suggestions {
                 epoch: context.epoch,
                 items: Vec::new(),
                 fresh,
-            };
+            });
         }
         let mut completions = self.completions(question, &lookup, &mut typing);
         if self.options.expand {
@@ -587,13 +635,13 @@ impl Completer {
         items.extend(automatic);
 
         if fresh && self.options.look_ahead {
-            self.look_ahead(question, &completions, &items);
+            self.look_ahead(generation, question, &completions, &items);
         }
-        Suggestions {
+        Some(Suggestions {
             epoch: context.epoch,
             items,
             fresh,
-        }
+        })
     }
 
     /// Behind a comma a space follows, so the boundary is asked for before that is typed.
@@ -908,14 +956,23 @@ impl Completer {
 
     /// Reads on after the words that one of which is probably being typed, all in one pass. Words that were
     /// shown before and passed over are not it.
-    fn look_ahead(&self, question: &Question<'_>, completions: &Completions, items: &[Suggestion]) {
+    fn look_ahead(
+        &self,
+        generation: u64,
+        question: &Question<'_>,
+        completions: &Completions,
+        items: &[Suggestion],
+    ) {
         let typed = question.position.typed;
         let letters = typed.chars().count();
         let boundary = question.boundary.as_ref().map(|(key, _)| *key);
         let mut words: Vec<&str> = Vec::new();
         let (mut passed_over, mut probability) = (0.0, 0.0);
         {
-            let shown = &mut self.typing().shown;
+            let Some(mut typing) = self.in_generation(generation) else {
+                return;
+            };
+            let shown = &mut typing.shown;
             if shown.boundary != boundary {
                 shown.boundary = boundary;
                 shown.words.clear();
@@ -956,7 +1013,7 @@ impl Completer {
         });
         let boundaries: Vec<_> = boundaries.collect();
         if !boundaries.is_empty() {
-            self.scheduler.post(Work::LookAhead { boundaries });
+            self.post_in(generation, Work::LookAhead { boundaries });
         }
     }
 }
@@ -968,12 +1025,20 @@ const LEAST_BESIDE_EMOJI: f32 = 0.02;
 
 impl Typing {
     fn forget(&mut self) {
+        self.generation += 1;
         self.conversation = "".into();
         self.last = None;
         self.next = None;
         self.accepted.clear();
         self.phrase = None;
         self.shown = ShownWords::default();
+    }
+}
+
+fn nothing(context: &EditorContext) -> Suggestions {
+    Suggestions {
+        epoch: context.epoch,
+        ..Suggestions::default()
     }
 }
 
@@ -1012,4 +1077,50 @@ fn now() -> i64 {
     elapsed.map_or(0, |elapsed| {
         i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::user_model::Bounds;
+
+    #[test]
+    fn what_began_before_a_field_lost_the_focus_brings_nothing_of_it_back() {
+        let user = UserModel::in_memory(Bounds::default());
+        let completer = Completer::new(
+            None,
+            Lexicons::new(Vec::new()),
+            Some(user),
+            CompleterOptions::default(),
+        );
+        let message = EditorContext {
+            before: "my pin is ".to_owned(),
+            ..EditorContext::default()
+        };
+        let ends: [fn(&Completer); 4] = [
+            |completer| completer.focus(FieldKind::Password),
+            |completer| completer.focus(FieldKind::NoLearning),
+            Completer::blur,
+            Completer::reset,
+        ];
+        for end in ends {
+            completer.suggest(&message);
+            let generation = completer.typing().generation;
+            end(&completer);
+            let field = completer.typing().field;
+            assert_eq!(completer.suggest_in(generation, &message, None), None);
+            let question = completer.question(&message).unwrap();
+            assert_eq!(completer.answer(generation, &question), None);
+            let typing = completer.typing();
+            assert_eq!(typing.field, field);
+            assert!(typing.last.is_none());
+        }
+        completer.focus(FieldKind::Password);
+        completer.commit("", "zerubbabel").unwrap();
+        completer.revert("zerubbabel").unwrap();
+        assert_eq!(
+            completer.with_user_model(|user| user.is_empty()),
+            Some(true)
+        );
+    }
 }
