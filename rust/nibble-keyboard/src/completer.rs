@@ -1,5 +1,6 @@
 //! The typing engine: a text field in, suggestions out.
 
+use std::collections::VecDeque;
 use std::hash::RandomState;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -111,7 +112,7 @@ struct Typing {
     /// The words without typed letters at one boundary, which take longer to find than others.
     next: Option<(NextKey, Completions)>,
     /// Words that were learned when they were accepted, folded, until they are committed as well.
-    accepted: Vec<String>,
+    accepted: VecDeque<String>,
     phrase: Option<ShownPhrase>,
     shown: ShownWords,
 }
@@ -188,7 +189,7 @@ impl Completer {
                 conversation: "".into(),
                 last: None,
                 next: None,
-                accepted: Vec::new(),
+                accepted: VecDeque::new(),
                 phrase: None,
                 shown: ShownWords::default(),
             }),
@@ -402,10 +403,7 @@ impl Completer {
             .count()
             .saturating_sub(suggestion.replace);
         let before: String = context.before.chars().take(kept).collect();
-        self.learn(context.field, &before, &suggestion.text)?;
-        let learned = words(&suggestion.text).map(fold);
-        self.typing().accepted.extend(learned);
-        Ok(())
+        self.learn(context.field, &before, &suggestion.text, Occasion::Accept)
     }
 
     /// The user finished words: `text` stands after `before` and was gone on from. They are learned, where
@@ -416,10 +414,16 @@ impl Completer {
     /// Those of [`UserModel::observe`]; what comes after the word that failed is not learned.
     pub fn commit(&self, before: &str, text: &str) -> Result<(), UserModelError> {
         let field = self.typing().field;
-        self.learn(field, before, text)
+        self.learn(field, before, text, Occasion::Commit)
     }
 
-    fn learn(&self, field: FieldKind, before: &str, text: &str) -> Result<(), UserModelError> {
+    fn learn(
+        &self,
+        field: FieldKind,
+        before: &str,
+        text: &str,
+        occasion: Occasion,
+    ) -> Result<(), UserModelError> {
         let mut typing = self.typing();
         let Typing { user, accepted, .. } = &mut *typing;
         let Some(user) = user.as_mut().filter(|_| field.learns()) else {
@@ -430,12 +434,20 @@ impl Completer {
         for range in word_ranges(text) {
             let start = before.len() + range.start;
             let word = text.get(range).unwrap_or_default();
-            if let Some(known) = accepted.iter().position(|other| *other == fold(word)) {
-                accepted.swap_remove(known);
+            if occasion == Occasion::Commit
+                && let Some(known) = accepted.iter().position(|other| *other == fold(word))
+            {
+                accepted.remove(known);
                 continue;
             }
             let context = sentence_words(whole.get(..start).unwrap_or_default());
             user.observe(field, &context, word, time)?;
+            if occasion == Occasion::Accept {
+                if accepted.len() == UNCOMMITTED_WORDS {
+                    accepted.pop_front();
+                }
+                accepted.push_back(fold(word));
+            }
         }
         typing.next = None;
         Ok(())
@@ -1018,6 +1030,15 @@ impl Completer {
     }
 }
 
+/// Why words are learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    Accept,
+    Commit,
+}
+
+/// Accepted words that are remembered until they are committed.
+const UNCOMMITTED_WORDS: usize = 64;
 /// Typed letters from which on a word of the user's has a slot.
 const LEARNED_FROM: usize = 2;
 /// Probability from which on a word in the last slot does not make way for an emoji.

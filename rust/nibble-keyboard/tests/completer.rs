@@ -314,17 +314,27 @@ fn an_accepted_word_that_is_committed_is_learned_once() {
     completer
         .commit("say unto ", &answer.items[0].text)
         .unwrap();
-    let uses = completer
-        .with_user_model(|user| user.words("the")[0].uses)
-        .unwrap();
-    assert_eq!(uses, 1);
+    let uses = || completer.with_user_model(|user| user.words("the")[0].uses);
+    assert_eq!(uses(), Some(1));
     completer.commit("say unto ", "the").unwrap();
-    assert_eq!(
-        completer
-            .with_user_model(|user| user.words("the")[0].uses)
-            .unwrap(),
-        2
-    );
+    assert_eq!(uses(), Some(2));
+}
+
+#[test]
+fn a_word_is_learned_each_time_it_is_accepted() {
+    let completer = with_user();
+    let answer = completer.suggest(&context("say unto th"));
+    let uses = || completer.with_user_model(|user| user.words("the")[0].uses);
+    for times in 1..=3 {
+        completer.accept(&answer.items[0]).unwrap();
+        assert_eq!(uses(), Some(times));
+    }
+    for _ in 1..=3 {
+        completer.commit("say unto ", "the").unwrap();
+    }
+    assert_eq!(uses(), Some(3), "they were accepted");
+    completer.commit("say unto ", "the").unwrap();
+    assert_eq!(uses(), Some(4));
 }
 
 #[test]

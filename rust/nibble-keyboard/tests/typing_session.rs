@@ -279,6 +279,15 @@ fn a_secure_field_asks_nothing_and_the_end_of_typing_forgets() {
     assert!(typist.session.latest_answer().is_none());
     assert!(typist.session.foresee(typist.time).is_empty());
 
+    let mut typist = Typist::without_model();
+    typist.type_text("the peo");
+    typist.send(Event::Focus(Focus {
+        kind: FieldKind::Password,
+        ..Focus::default()
+    }));
+    assert!(typist.session.latest_answer().is_none());
+    assert!(typist.session.foresee(typist.time).is_empty());
+
     let completer = Completer::new(None, english(), None, options());
     let mut typist = Typist::new(completer, FieldKind::Password);
     typist.type_text("the peo");
