@@ -221,7 +221,7 @@ pub struct Character {
 pub struct Tap {
     /// Widths of a letter key from the left edge.
     pub x: f32,
-    /// Heights of a row from the upper edge.
+    /// Widths of a letter key from the upper edge.
     pub y: f32,
 }
 

@@ -180,6 +180,7 @@ impl KeyboardController {
             Event::Configure(settings) => {
                 self.typography = Typography::of(&settings.language);
                 self.settings = settings;
+                self.shift.text_changed(self.capital_expected());
             }
             _ if self.field.is_none() => {}
             Event::Blur => self.on_blur(),
