@@ -53,6 +53,24 @@ impl Learning {
         }
     }
 
+    /// An apostrophe was joined to `before`: a word that was finished there goes on, and only those
+    /// before it stay finished.
+    pub(crate) fn joined(&mut self, before: &str) {
+        self.touched = true;
+        let Some(word) = &mut self.finished else {
+            return;
+        };
+        if !before.ends_with(word.text.as_str()) {
+            return;
+        }
+        let last = words::word_before(&word.text).len();
+        word.text.truncate(word.text.len() - last);
+        word.text.truncate(word.text.trim_end().len());
+        if !word.text.contains(char::is_alphanumeric) {
+            self.finished = None;
+        }
+    }
+
     /// A correction was taken back: the finished word is the typed one.
     pub(crate) fn restore(&mut self, typed: &str) {
         if let Some(word) = &mut self.finished {

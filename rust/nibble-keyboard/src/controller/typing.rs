@@ -51,6 +51,9 @@ impl KeyboardController {
 
     fn type_in_word(&mut self, text: &str, tap: Option<Tap>) {
         if words::is_apostrophe(text) && self.automatic_space_stands() {
+            let before = &self.mirror.text.before;
+            self.learning
+                .joined(before.strip_suffix(' ').unwrap_or(before));
             self.replace(" ", text, "");
         } else {
             if !words::ends_in_word(&self.mirror.text.before) {
