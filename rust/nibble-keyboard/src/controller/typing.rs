@@ -56,7 +56,8 @@ impl KeyboardController {
                 .joined(before.strip_suffix(' ').unwrap_or(before));
             self.replace(" ", text, "");
         } else {
-            if !words::ends_in_word(&self.mirror.text.before) {
+            let before = &self.mirror.text.before;
+            if !words::ends_in_word(before) && !self.learning.goes_on(before) {
                 self.commit_finished();
             }
             self.type_along_ghost(text.to_owned());

@@ -136,6 +136,18 @@ pub(crate) fn common_start(one: &str, other: &str) -> usize {
         .sum()
 }
 
+/// Whether a word that follows `before` directly is a part of an address, a path or an identifier.
+pub(crate) fn is_in_address(before: &str) -> bool {
+    let token = token_before(before);
+    // Inside a token they join; at its beginning a dot trails off and an underscore emphasises.
+    let joins = |(at, mark): (usize, &str)| {
+        let after = &token[at + mark.len()..];
+        token[..at].ends_with(char::is_alphanumeric)
+            && (after.is_empty() || after.starts_with(char::is_alphanumeric))
+    };
+    token.contains(['/', '\\', '@', ':']) || token.match_indices(['.', '_']).any(joins)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +182,26 @@ mod tests {
             ("s' x", "s"),
         ] {
             assert_eq!(word_after(text), word, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn tells_addresses_from_prose() {
+        for before in [
+            "see example.com/",
+            "/",
+            "c:\\",
+            "@",
+            "anna.kowalska@",
+            "www.",
+            "www.a-",
+            "snake_",
+            "a_b-",
+        ] {
+            assert!(is_in_address(before), "{before:?}");
+        }
+        for before in ["", "a.b ", "...", "well...", "_", "(", "well-", "\"no.\""] {
+            assert!(!is_in_address(before), "{before:?}");
         }
     }
 
