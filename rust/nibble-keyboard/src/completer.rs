@@ -122,6 +122,7 @@ struct Typing {
 struct Asked {
     context: EditorContext,
     taps: Option<Vec<(f32, f32)>>,
+    casing: Casing,
     fresh: bool,
 }
 
@@ -157,6 +158,16 @@ struct Question<'a> {
     previous: Option<&'a str>,
     languages: LanguageWeights,
     taps: Option<&'a [(f32, f32)]>,
+    casing: Casing,
+}
+
+/// In which case completions are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Casing {
+    /// In the one that follows from what was typed and from where the sentence begins.
+    Shown,
+    /// As they are spelled. The controller cases them: it knows the shift key, the field and the settings.
+    Spelled,
 }
 
 impl Completer {
@@ -249,7 +260,7 @@ impl Completer {
         taps: Option<&[(f32, f32)]>,
     ) -> Suggestions {
         let generation = self.typing().generation;
-        self.suggest_in(generation, context, taps)
+        self.suggest_in(generation, context, taps, Casing::Shown)
             .unwrap_or_else(|| nothing(context))
     }
 
@@ -259,6 +270,7 @@ impl Completer {
         generation: u64,
         context: &EditorContext,
         taps: Option<&[(f32, f32)]>,
+        casing: Casing,
     ) -> Option<Suggestions> {
         let start = Instant::now();
         let generation = {
@@ -270,7 +282,14 @@ impl Completer {
             typing.generation
         };
         let suggestions = match self.question(context) {
-            Some(question) => self.answer(generation, &Question { taps, ..question })?,
+            Some(question) => {
+                let question = Question {
+                    taps,
+                    casing,
+                    ..question
+                };
+                self.answer(generation, &question)?
+            }
             None => {
                 if context.field.is_secure() {
                     self.reset();
@@ -293,7 +312,7 @@ impl Completer {
             self.post_in(generation, Work::Boundary { key, text });
             self.scheduler.wait(key, deadline);
         }
-        self.suggest_in(generation, context, None)
+        self.suggest_in(generation, context, None, Casing::Shown)
             .unwrap_or_else(|| nothing(context))
     }
 
@@ -309,7 +328,8 @@ impl Completer {
         if !self.scheduler.knows(key) {
             return None;
         }
-        self.suggest_in(generation, &asked.context, asked.taps.as_deref())
+        let taps = asked.taps.as_deref();
+        self.suggest_in(generation, &asked.context, taps, asked.casing)
     }
 
     /// How the text goes on for several words, where the model is sure enough; the suggestion replaces the
@@ -509,7 +529,8 @@ impl Completer {
         Ok(())
     }
 
-    /// Answers a request of a [`KeyboardController`](crate::KeyboardController).
+    /// Answers a request of a [`KeyboardController`](crate::KeyboardController). Completions are spelled as the
+    /// lexicon or the model does: their case is the controller's.
     pub fn answer_request(&self, request: &Request) -> Suggestions {
         // One point for each letter, or none.
         let points: Option<Vec<(f32, f32)>> = request
@@ -518,7 +539,10 @@ impl Completer {
             .map(|tap| tap.map(|tap| (tap.x, tap.y)))
             .collect();
         let points = points.filter(|points| !points.is_empty());
-        self.suggest_tapped(&request.context, points.as_deref())
+        let context = &request.context;
+        let generation = self.typing().generation;
+        self.suggest_in(generation, context, points.as_deref(), Casing::Spelled)
+            .unwrap_or_else(|| nothing(context))
     }
 
     /// Forgets all text and everything derived from it: context, conversation, boundaries, mailbox and the
@@ -596,6 +620,7 @@ impl Completer {
             previous,
             languages,
             taps: None,
+            casing: Casing::Shown,
         })
     }
 
@@ -618,6 +643,7 @@ impl Completer {
         typing.last = Some(Asked {
             context: context.clone(),
             taps: question.taps.map(<[_]>::to_vec),
+            casing: question.casing,
             fresh,
         });
         if !continues_word(&question.position) {
@@ -827,7 +853,10 @@ impl Completer {
             *last = word;
         }
         let items = words.into_iter().map(|word| Suggestion {
-            text: case::shown(&word.text, typed, capital),
+            text: match question.casing {
+                Casing::Shown => case::shown(&word.text, typed, capital),
+                Casing::Spelled => case::with_apostrophe_of(typed, word.text.clone()),
+            },
             kind,
             score: (word.probability / completions.mass).ln(),
             replace,
@@ -978,7 +1007,8 @@ impl Completer {
         let typed = question.position.typed;
         let letters = typed.chars().count();
         let boundary = question.boundary.as_ref().map(|(key, _)| *key);
-        let mut words: Vec<&str> = Vec::new();
+        let capital = self.capital(question);
+        let mut words: Vec<String> = Vec::new();
         let (mut passed_over, mut probability) = (0.0, 0.0);
         {
             let Some(mut typing) = self.in_generation(generation) else {
@@ -1003,7 +1033,7 @@ impl Completer {
             for item in items.iter().filter(|item| item.replace == letters) {
                 if !is_earlier(&item.text) {
                     probability += item.score.exp();
-                    words.push(&item.text);
+                    words.push(case::shown(&item.text, typed, capital));
                 }
             }
             let new = items.iter().map(|item| (letters, fold(&item.text)));
@@ -1011,7 +1041,7 @@ impl Completer {
         }
         if !typed.is_empty() {
             probability += completions.typed / completions.mass;
-            words.push(typed);
+            words.push(typed.to_owned());
         }
         if probability / (1.0 - passed_over).max(0.05) < self.options.look_ahead_threshold {
             return;
@@ -1129,7 +1159,10 @@ mod tests {
             let generation = completer.typing().generation;
             end(&completer);
             let field = completer.typing().field;
-            assert_eq!(completer.suggest_in(generation, &message, None), None);
+            assert_eq!(
+                completer.suggest_in(generation, &message, None, Casing::Shown),
+                None
+            );
             let question = completer.question(&message).unwrap();
             assert_eq!(completer.answer(generation, &question), None);
             let typing = completer.typing();
