@@ -121,7 +121,7 @@ impl Echo {
         }
     }
 
-    /// Whether something has been waited for too long: an echo, or the answer to a question of doubt.
+    /// Whether something has been waited for too long: an echo, or the answer to a doubt.
     pub(crate) fn overdue(&self, now: u64) -> bool {
         let late = |since: u64| now.saturating_sub(since) >= PATIENCE_MS;
         let echo = self.expected.front();
