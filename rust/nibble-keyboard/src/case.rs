@@ -67,15 +67,13 @@ pub(crate) fn variants(text: &str) -> Vec<String> {
 
 /// The form in which `word` (as the lexicon or the model spells it) is offered where `typed` has been typed
 /// of it: at the beginning of a sentence, where `capital` says so, and after typed capitals it gets
-/// capitals; otherwise it stays as it is.
+/// capitals; otherwise, and where it has capitals of its own as `iPhone` has, it stays as it is.
 pub fn shown(word: &str, typed: &str, capital: bool) -> String {
     let cased = match letter_case(typed) {
         LetterCase::Upper => word.to_uppercase(),
+        _ if letter_case(word) == LetterCase::Mixed => word.to_owned(),
         LetterCase::Capitalized => capitalize(word),
-        _ if typed.is_empty() && capital => match letter_case(word) {
-            LetterCase::Mixed => word.to_owned(),
-            _ => capitalize(word),
-        },
+        _ if typed.is_empty() && capital => capitalize(word),
         _ => word.to_owned(),
     };
     with_apostrophe_of(typed, cased)
@@ -130,6 +128,8 @@ mod tests {
         assert_eq!(shown("there", "Th", false), "There");
         assert_eq!(shown("there", "TH", false), "THERE");
         assert_eq!(shown("iPhone", "", true), "iPhone");
+        assert_eq!(shown("iPhone", "Iph", false), "iPhone");
+        assert_eq!(shown("iPhone", "IPH", false), "IPHONE");
         assert_eq!(shown("don't", "don\u{2019}", false), "don\u{2019}t");
         assert_eq!(shown("i'm", "I", false), "I'm");
     }

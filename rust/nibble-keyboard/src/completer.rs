@@ -1,5 +1,6 @@
 //! The typing engine: a text field in, suggestions out.
 
+use std::collections::VecDeque;
 use std::hash::RandomState;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -98,6 +99,9 @@ pub struct Completer {
 /// What the user is doing.
 struct Typing {
     user: Option<UserModel>,
+    /// Counts the fields, and what made their text be forgotten. Whatever began in an earlier generation must
+    /// not bring its text back.
+    generation: u64,
     /// Suggestions that an answer has.
     slots: usize,
     /// The kind of field that is typed into.
@@ -108,7 +112,7 @@ struct Typing {
     /// The words without typed letters at one boundary, which take longer to find than others.
     next: Option<(NextKey, Completions)>,
     /// Words that were learned when they were accepted, folded, until they are committed as well.
-    accepted: Vec<String>,
+    accepted: VecDeque<String>,
     phrase: Option<ShownPhrase>,
     shown: ShownWords,
 }
@@ -118,6 +122,7 @@ struct Typing {
 struct Asked {
     context: EditorContext,
     taps: Option<Vec<(f32, f32)>>,
+    casing: Casing,
     fresh: bool,
 }
 
@@ -153,6 +158,16 @@ struct Question<'a> {
     previous: Option<&'a str>,
     languages: LanguageWeights,
     taps: Option<&'a [(f32, f32)]>,
+    casing: Casing,
+}
+
+/// In which case completions are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Casing {
+    /// In the one that follows from what was typed and from where the sentence begins.
+    Shown,
+    /// As they are spelled. The controller cases them: it knows the shift key, the field and the settings.
+    Spelled,
 }
 
 impl Completer {
@@ -179,12 +194,13 @@ impl Completer {
             scheduler,
             typing: Mutex::new(Typing {
                 user,
+                generation: 0,
                 slots,
                 field: FieldKind::default(),
                 conversation: "".into(),
                 last: None,
                 next: None,
-                accepted: Vec::new(),
+                accepted: VecDeque::new(),
                 phrase: None,
                 shown: ShownWords::default(),
             }),
@@ -243,43 +259,77 @@ impl Completer {
         context: &EditorContext,
         taps: Option<&[(f32, f32)]>,
     ) -> Suggestions {
+        let generation = self.typing().generation;
+        self.suggest_in(generation, context, taps, Casing::Shown)
+            .unwrap_or_else(|| nothing(context))
+    }
+
+    /// [`suggest_tapped`](Self::suggest_tapped), unless `generation` is over.
+    fn suggest_in(
+        &self,
+        generation: u64,
+        context: &EditorContext,
+        taps: Option<&[(f32, f32)]>,
+        casing: Casing,
+    ) -> Option<Suggestions> {
         let start = Instant::now();
-        self.typing().field = context.field;
+        let generation = {
+            let mut typing = self.in_generation(generation)?;
+            if typing.field != context.field {
+                typing.field = context.field;
+                typing.generation += 1;
+            }
+            typing.generation
+        };
         let suggestions = match self.question(context) {
-            Some(question) => self.answer(&Question { taps, ..question }),
+            Some(question) => {
+                let question = Question {
+                    taps,
+                    casing,
+                    ..question
+                };
+                self.answer(generation, &question)?
+            }
             None => {
                 if context.field.is_secure() {
                     self.reset();
                 }
-                Suggestions {
-                    epoch: context.epoch,
-                    ..Suggestions::default()
-                }
+                nothing(context)
             }
         };
         self.scheduler.count_suggest(start.elapsed());
-        suggestions
+        Some(suggestions)
     }
 
     /// [`suggest`](Self::suggest) once the model has been heard, or where `timeout` has passed or the
-    /// model cannot answer. Blocks; another thread may call anything meanwhile.
+    /// model cannot answer. Blocks; another thread may call anything meanwhile, and the answer is empty where
+    /// that was [`focus`](Self::focus), [`blur`](Self::blur) or [`reset`](Self::reset).
     pub fn wait_fresh(&self, context: &EditorContext, timeout: Duration) -> Suggestions {
         let deadline = Instant::now() + timeout;
+        let generation = self.typing().generation;
         let question = self.question(context);
         if let Some((key, text)) = question.and_then(|question| question.boundary) {
-            self.scheduler.post(Work::Boundary { key, text });
+            self.post_in(generation, Work::Boundary { key, text });
             self.scheduler.wait(key, deadline);
         }
-        self.suggest(context)
+        self.suggest_in(generation, context, None, Casing::Shown)
+            .unwrap_or_else(|| nothing(context))
     }
 
     /// A better answer for the context that [`suggest`](Self::suggest) was last asked about, if its
     /// answer was not fresh and the model has been heard since.
     pub fn poll(&self) -> Option<Suggestions> {
-        let asked = self.typing().last.clone().filter(|asked| !asked.fresh)?;
+        let (generation, asked) = {
+            let typing = self.typing();
+            (typing.generation, typing.last.clone())
+        };
+        let asked = asked.filter(|asked| !asked.fresh)?;
         let (key, _) = self.question(&asked.context)?.boundary?;
-        let is_known = self.scheduler.knows(key);
-        is_known.then(|| self.suggest_tapped(&asked.context, asked.taps.as_deref()))
+        if !self.scheduler.knows(key) {
+            return None;
+        }
+        let taps = asked.taps.as_deref();
+        self.suggest_in(generation, &asked.context, taps, asked.casing)
     }
 
     /// How the text goes on for several words, where the model is sure enough; the suggestion replaces the
@@ -290,6 +340,7 @@ impl Completer {
         if !(context.after.is_empty() || context.after.starts_with('\n')) {
             return None;
         }
+        let generation = self.typing().generation;
         let question = self.question(context)?;
         let (key, text) = question.boundary.clone()?;
         let typed = question.position.typed;
@@ -297,7 +348,8 @@ impl Completer {
             return Some(phrase);
         }
         let lookup = self.scheduler.look_up(Some(key));
-        let completions = self.completions(&question, &lookup, &mut self.typing());
+        let completions =
+            self.completions(&question, &lookup, &mut *self.in_generation(generation)?);
         lookup.distribution.as_ref()?;
         let best = completions.words.first()?;
         let probability = best.probability / completions.mass;
@@ -314,16 +366,14 @@ impl Completer {
         let phrase_key = BoundaryKey(key.0 ^ self.hash(&start.word).rotate_left(1));
         match self.scheduler.phrase(phrase_key) {
             None => {
-                self.scheduler.post(Work::Phrase {
-                    key: phrase_key,
-                    start,
-                });
+                let key = phrase_key;
+                self.post_in(generation, Work::Phrase { key, start });
                 None
             }
             Some(None) => None,
             Some(Some(phrase)) => {
                 let head = context.before.len() - typed.len();
-                self.typing().phrase = Some(ShownPhrase {
+                self.in_generation(generation)?.phrase = Some(ShownPhrase {
                     field: context.field,
                     before: context.before.get(..head).unwrap_or_default().to_owned(),
                     text: phrase.text,
@@ -373,10 +423,7 @@ impl Completer {
             .count()
             .saturating_sub(suggestion.replace);
         let before: String = context.before.chars().take(kept).collect();
-        self.learn(context.field, &before, &suggestion.text)?;
-        let learned = words(&suggestion.text).map(fold);
-        self.typing().accepted.extend(learned);
-        Ok(())
+        self.learn(context.field, &before, &suggestion.text, Occasion::Accept)
     }
 
     /// The user finished words: `text` stands after `before` and was gone on from. They are learned, where
@@ -387,10 +434,16 @@ impl Completer {
     /// Those of [`UserModel::observe`]; what comes after the word that failed is not learned.
     pub fn commit(&self, before: &str, text: &str) -> Result<(), UserModelError> {
         let field = self.typing().field;
-        self.learn(field, before, text)
+        self.learn(field, before, text, Occasion::Commit)
     }
 
-    fn learn(&self, field: FieldKind, before: &str, text: &str) -> Result<(), UserModelError> {
+    fn learn(
+        &self,
+        field: FieldKind,
+        before: &str,
+        text: &str,
+        occasion: Occasion,
+    ) -> Result<(), UserModelError> {
         let mut typing = self.typing();
         let Typing { user, accepted, .. } = &mut *typing;
         let Some(user) = user.as_mut().filter(|_| field.learns()) else {
@@ -401,12 +454,20 @@ impl Completer {
         for range in word_ranges(text) {
             let start = before.len() + range.start;
             let word = text.get(range).unwrap_or_default();
-            if let Some(known) = accepted.iter().position(|other| *other == fold(word)) {
-                accepted.swap_remove(known);
+            if occasion == Occasion::Commit
+                && let Some(known) = accepted.iter().position(|other| *other == fold(word))
+            {
+                accepted.remove(known);
                 continue;
             }
             let context = sentence_words(whole.get(..start).unwrap_or_default());
             user.observe(field, &context, word, time)?;
+            if occasion == Occasion::Accept {
+                if accepted.len() == UNCOMMITTED_WORDS {
+                    accepted.pop_front();
+                }
+                accepted.push_back(fold(word));
+            }
         }
         typing.next = None;
         Ok(())
@@ -427,23 +488,29 @@ impl Completer {
 
     /// Typing begins in a field: a secure one forgets all text; any other has its primer read ahead.
     pub fn focus(&self, field: FieldKind) {
-        self.typing().field = field;
+        let generation = {
+            let mut typing = self.typing();
+            typing.generation += 1;
+            typing.field = field;
+            typing.last = None;
+            typing.accepted.clear();
+            typing.phrase = None;
+            typing.generation
+        };
         if field.is_secure() {
             self.reset();
             return;
         }
-        self.typing().accepted.clear();
-        self.typing().phrase = None;
         if let Some((key, text)) = self.boundary_behind(String::new(), field) {
-            self.scheduler.post(Work::Boundary { key, text });
+            self.post_in(generation, Work::Boundary { key, text });
         }
     }
 
     /// Typing ended: work stops, the text and the conversation are forgotten. Boundaries stay, which hold no
     /// text.
     pub fn blur(&self) {
-        self.scheduler.pause();
         self.typing().forget();
+        self.scheduler.pause();
     }
 
     /// Takes what a [`KeyboardController`](crate::KeyboardController) has to tell the engine. Words are learned
@@ -462,7 +529,8 @@ impl Completer {
         Ok(())
     }
 
-    /// Answers a request of a [`KeyboardController`](crate::KeyboardController).
+    /// Answers a request of a [`KeyboardController`](crate::KeyboardController). Completions are spelled as the
+    /// lexicon or the model does: their case is the controller's.
     pub fn answer_request(&self, request: &Request) -> Suggestions {
         // One point for each letter, or none.
         let points: Option<Vec<(f32, f32)>> = request
@@ -471,14 +539,17 @@ impl Completer {
             .map(|tap| tap.map(|tap| (tap.x, tap.y)))
             .collect();
         let points = points.filter(|points| !points.is_empty());
-        self.suggest_tapped(&request.context, points.as_deref())
+        let context = &request.context;
+        let generation = self.typing().generation;
+        self.suggest_in(generation, context, points.as_deref(), Casing::Spelled)
+            .unwrap_or_else(|| nothing(context))
     }
 
     /// Forgets all text and everything derived from it: context, conversation, boundaries, mailbox and the
     /// KV cache. The model and what the user taught stay.
     pub fn reset(&self) {
-        self.scheduler.wipe();
         self.typing().forget();
+        self.scheduler.wipe();
     }
 
     /// Counts and times so far.
@@ -497,6 +568,19 @@ impl Completer {
 
     fn typing(&self) -> MutexGuard<'_, Typing> {
         self.typing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The user's typing, unless `generation` is over.
+    fn in_generation(&self, generation: u64) -> Option<MutexGuard<'_, Typing>> {
+        Some(self.typing()).filter(|typing| typing.generation == generation)
+    }
+
+    /// Posts work over a text, unless `generation` is over. It cannot end in between, so that what ends it
+    /// also takes the work away.
+    fn post_in(&self, generation: u64, work: Work) {
+        if let Some(_typing) = self.in_generation(generation) {
+            self.scheduler.post(work);
+        }
     }
 
     fn hash(&self, text: &str) -> u64 {
@@ -536,6 +620,7 @@ impl Completer {
             previous,
             languages,
             taps: None,
+            casing: Casing::Shown,
         })
     }
 
@@ -544,28 +629,29 @@ impl Completer {
         question.position.begins_sentence && question.context.field.capitalizes()
     }
 
-    fn answer(&self, question: &Question<'_>) -> Suggestions {
+    fn answer(&self, generation: u64, question: &Question<'_>) -> Option<Suggestions> {
         let context = question.context;
         let key = question.boundary.as_ref().map(|(key, _)| *key);
         let lookup = self.scheduler.look_up(key);
         let fresh = lookup.distribution.is_some();
         let boundary = question.boundary.clone().filter(|_| !fresh);
         if let Some((key, text)) = boundary.or_else(|| self.boundary_after_comma(question)) {
-            self.scheduler.post(Work::Boundary { key, text });
+            self.post_in(generation, Work::Boundary { key, text });
         }
 
-        let mut typing = self.typing();
+        let mut typing = self.in_generation(generation)?;
         typing.last = Some(Asked {
             context: context.clone(),
             taps: question.taps.map(<[_]>::to_vec),
+            casing: question.casing,
             fresh,
         });
         if !continues_word(&question.position) {
-            return Suggestions {
+            return Some(Suggestions {
                 epoch: context.epoch,
                 items: Vec::new(),
                 fresh,
-            };
+            });
         }
         let mut completions = self.completions(question, &lookup, &mut typing);
         if self.options.expand {
@@ -587,13 +673,13 @@ impl Completer {
         items.extend(automatic);
 
         if fresh && self.options.look_ahead {
-            self.look_ahead(question, &completions, &items);
+            self.look_ahead(generation, question, &completions, &items);
         }
-        Suggestions {
+        Some(Suggestions {
             epoch: context.epoch,
             items,
             fresh,
-        }
+        })
     }
 
     /// Behind a comma a space follows, so the boundary is asked for before that is typed.
@@ -767,7 +853,10 @@ impl Completer {
             *last = word;
         }
         let items = words.into_iter().map(|word| Suggestion {
-            text: case::shown(&word.text, typed, capital),
+            text: match question.casing {
+                Casing::Shown => case::shown(&word.text, typed, capital),
+                Casing::Spelled => case::with_apostrophe_of(typed, word.text.clone()),
+            },
             kind,
             score: (word.probability / completions.mass).ln(),
             replace,
@@ -908,14 +997,24 @@ impl Completer {
 
     /// Reads on after the words that one of which is probably being typed, all in one pass. Words that were
     /// shown before and passed over are not it.
-    fn look_ahead(&self, question: &Question<'_>, completions: &Completions, items: &[Suggestion]) {
+    fn look_ahead(
+        &self,
+        generation: u64,
+        question: &Question<'_>,
+        completions: &Completions,
+        items: &[Suggestion],
+    ) {
         let typed = question.position.typed;
         let letters = typed.chars().count();
         let boundary = question.boundary.as_ref().map(|(key, _)| *key);
-        let mut words: Vec<&str> = Vec::new();
+        let capital = self.capital(question);
+        let mut words: Vec<String> = Vec::new();
         let (mut passed_over, mut probability) = (0.0, 0.0);
         {
-            let shown = &mut self.typing().shown;
+            let Some(mut typing) = self.in_generation(generation) else {
+                return;
+            };
+            let shown = &mut typing.shown;
             if shown.boundary != boundary {
                 shown.boundary = boundary;
                 shown.words.clear();
@@ -934,7 +1033,7 @@ impl Completer {
             for item in items.iter().filter(|item| item.replace == letters) {
                 if !is_earlier(&item.text) {
                     probability += item.score.exp();
-                    words.push(&item.text);
+                    words.push(case::shown(&item.text, typed, capital));
                 }
             }
             let new = items.iter().map(|item| (letters, fold(&item.text)));
@@ -942,7 +1041,7 @@ impl Completer {
         }
         if !typed.is_empty() {
             probability += completions.typed / completions.mass;
-            words.push(typed);
+            words.push(typed.to_owned());
         }
         if probability / (1.0 - passed_over).max(0.05) < self.options.look_ahead_threshold {
             return;
@@ -956,11 +1055,20 @@ impl Completer {
         });
         let boundaries: Vec<_> = boundaries.collect();
         if !boundaries.is_empty() {
-            self.scheduler.post(Work::LookAhead { boundaries });
+            self.post_in(generation, Work::LookAhead { boundaries });
         }
     }
 }
 
+/// Why words are learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    Accept,
+    Commit,
+}
+
+/// Accepted words that are remembered until they are committed.
+const UNCOMMITTED_WORDS: usize = 64;
 /// Typed letters from which on a word of the user's has a slot.
 const LEARNED_FROM: usize = 2;
 /// Probability from which on a word in the last slot does not make way for an emoji.
@@ -968,12 +1076,20 @@ const LEAST_BESIDE_EMOJI: f32 = 0.02;
 
 impl Typing {
     fn forget(&mut self) {
+        self.generation += 1;
         self.conversation = "".into();
         self.last = None;
         self.next = None;
         self.accepted.clear();
         self.phrase = None;
         self.shown = ShownWords::default();
+    }
+}
+
+fn nothing(context: &EditorContext) -> Suggestions {
+    Suggestions {
+        epoch: context.epoch,
+        ..Suggestions::default()
     }
 }
 
@@ -1012,4 +1128,53 @@ fn now() -> i64 {
     elapsed.map_or(0, |elapsed| {
         i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::user_model::Bounds;
+
+    #[test]
+    fn what_began_before_a_field_lost_the_focus_brings_nothing_of_it_back() {
+        let user = UserModel::in_memory(Bounds::default());
+        let completer = Completer::new(
+            None,
+            Lexicons::new(Vec::new()),
+            Some(user),
+            CompleterOptions::default(),
+        );
+        let message = EditorContext {
+            before: "my pin is ".to_owned(),
+            ..EditorContext::default()
+        };
+        let ends: [fn(&Completer); 4] = [
+            |completer| completer.focus(FieldKind::Password),
+            |completer| completer.focus(FieldKind::NoLearning),
+            Completer::blur,
+            Completer::reset,
+        ];
+        for end in ends {
+            completer.suggest(&message);
+            let generation = completer.typing().generation;
+            end(&completer);
+            let field = completer.typing().field;
+            assert_eq!(
+                completer.suggest_in(generation, &message, None, Casing::Shown),
+                None
+            );
+            let question = completer.question(&message).unwrap();
+            assert_eq!(completer.answer(generation, &question), None);
+            let typing = completer.typing();
+            assert_eq!(typing.field, field);
+            assert!(typing.last.is_none());
+        }
+        completer.focus(FieldKind::Password);
+        completer.commit("", "zerubbabel").unwrap();
+        completer.revert("zerubbabel").unwrap();
+        assert_eq!(
+            completer.with_user_model(|user| user.is_empty()),
+            Some(true)
+        );
+    }
 }

@@ -325,9 +325,10 @@ impl Scheduler {
         let boundaries = work.boundaries();
         match &mut state.running {
             Some(running)
-                if boundaries
-                    .iter()
-                    .all(|key| running.boundaries.contains(key)) =>
+                if !running.cancel.is_cancelled()
+                    && boundaries
+                        .iter()
+                        .all(|key| running.boundaries.contains(key)) =>
             {
                 running.needed = true;
                 state.mailbox = None;
@@ -779,6 +780,25 @@ mod tests {
         wait(&scheduler, 4);
         assert!(knows(&scheduler, 4));
         assert_eq!(scheduler.stats().aborted, 1);
+    }
+
+    #[test]
+    fn a_pass_that_is_being_aborted_is_not_relied_on() {
+        let scheduler = scheduler();
+        scheduler.post(boundary(1, 150));
+        assert!(meet_at_work(&scheduler, 1));
+        scheduler.pause();
+        scheduler.post(boundary(1, 150));
+        wait(&scheduler, 1);
+        assert!(knows(&scheduler, 1));
+
+        // The same after other work.
+        scheduler.post(boundary(2, 150));
+        assert!(meet_at_work(&scheduler, 2));
+        scheduler.post(boundary(3, 150));
+        scheduler.post(boundary(2, 150));
+        wait(&scheduler, 2);
+        assert!(knows(&scheduler, 2));
     }
 
     #[test]

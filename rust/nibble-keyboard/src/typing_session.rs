@@ -134,7 +134,7 @@ impl TypingSession {
         })
     }
 
-    /// The latest request and what was answered; `None` before the first.
+    /// The latest request and what was answered; `None` before the first in a field.
     pub fn latest_answer(&self) -> Option<&Answer> {
         self.answer.as_ref()
     }
@@ -161,7 +161,7 @@ impl TypingSession {
     }
 
     fn tell(&mut self, notice: &EngineNotice) {
-        if *notice == EngineNotice::Blur {
+        if matches!(notice, EngineNotice::Focus { .. } | EngineNotice::Blur) {
             self.answer = None;
         }
         if let Err(error) = self.completer.notify(notice) {

@@ -224,6 +224,36 @@ fn a_secure_field_switches_the_engine_off_and_forgets_everything() {
 }
 
 #[test]
+fn waiting_for_a_field_that_lost_the_focus_brings_nothing_of_it_back() {
+    let options = ModelOptions {
+        threads: 1,
+        ..ModelOptions::default()
+    };
+    let slow = Arc::new(Model::open(nibble_testkit::smollm2(), &options).unwrap());
+    let user = UserModel::in_memory(Bounds::default());
+    let completer = Completer::new(Some(slow), english(), Some(user), support::options());
+    completer.wait_idle(LONG);
+    let message = context(&"and the lord said unto them ".repeat(12));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| completer.wait_fresh(&message, LONG));
+        // Long enough for the thread to wait.
+        std::thread::sleep(Duration::from_millis(50));
+        completer.focus(FieldKind::Password);
+        waiting.join().unwrap();
+    });
+    completer.wait_idle(LONG);
+    let passes = completer.stats().passes;
+    assert!(completer.poll().is_none());
+    completer.commit("", "zerubbabel").unwrap();
+    assert_eq!(
+        completer.with_user_model(|user| user.is_empty()),
+        Some(true)
+    );
+    completer.wait_idle(LONG);
+    assert_eq!(completer.stats().passes, passes);
+}
+
+#[test]
 fn fields_without_learning_predict_and_learn_nothing() {
     let completer = with_user();
     for field in [
@@ -298,17 +328,27 @@ fn an_accepted_word_that_is_committed_is_learned_once() {
     completer
         .commit("say unto ", &answer.items[0].text)
         .unwrap();
-    let uses = completer
-        .with_user_model(|user| user.words("the")[0].uses)
-        .unwrap();
-    assert_eq!(uses, 1);
+    let uses = || completer.with_user_model(|user| user.words("the")[0].uses);
+    assert_eq!(uses(), Some(1));
     completer.commit("say unto ", "the").unwrap();
-    assert_eq!(
-        completer
-            .with_user_model(|user| user.words("the")[0].uses)
-            .unwrap(),
-        2
-    );
+    assert_eq!(uses(), Some(2));
+}
+
+#[test]
+fn a_word_is_learned_each_time_it_is_accepted() {
+    let completer = with_user();
+    let answer = completer.suggest(&context("say unto th"));
+    let uses = || completer.with_user_model(|user| user.words("the")[0].uses);
+    for times in 1..=3 {
+        completer.accept(&answer.items[0]).unwrap();
+        assert_eq!(uses(), Some(times));
+    }
+    for _ in 1..=3 {
+        completer.commit("say unto ", "the").unwrap();
+    }
+    assert_eq!(uses(), Some(3), "they were accepted");
+    completer.commit("say unto ", "the").unwrap();
+    assert_eq!(uses(), Some(4));
 }
 
 #[test]

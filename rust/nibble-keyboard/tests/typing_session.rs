@@ -31,8 +31,12 @@ struct Typist {
 
 impl Typist {
     fn new(completer: Completer, kind: FieldKind) -> Typist {
+        Typist::with_settings(completer, kind, Settings::default())
+    }
+
+    fn with_settings(completer: Completer, kind: FieldKind, settings: Settings) -> Typist {
         let mut typist = Typist {
-            session: TypingSession::new(Arc::new(completer), Settings::default()),
+            session: TypingSession::new(Arc::new(completer), settings),
             field: TextField::new("", Reporting::default()),
             time: 0,
             strip: Strip::default(),
@@ -271,11 +275,79 @@ fn the_number_of_slots_follows_the_settings() {
 }
 
 #[test]
+fn the_case_of_a_suggestion_is_the_controllers() {
+    let typist = |words: &[&str], settings| {
+        let completer = Completer::new(None, support::lexicon(words, &[]), None, options());
+        Typist::with_settings(completer, FieldKind::Message, settings)
+    };
+    let mut sentence = typist(&["the"], Settings::default());
+    sentence.tap("The");
+    assert_eq!(sentence.field.text(), "The ");
+
+    let mut shift_off = typist(&["the"], Settings::default());
+    shift_off.send(Event::Shift);
+    shift_off.tap("the");
+    assert_eq!(shift_off.field.text(), "the ");
+
+    let no_capitals = Settings {
+        auto_capitals: false,
+        ..Settings::default()
+    };
+    let mut small = typist(&["the"], no_capitals);
+    small.tap("the");
+    assert_eq!(small.field.text(), "the ");
+
+    let turkish = Settings {
+        language: "tr".to_owned(),
+        ..Settings::default()
+    };
+    let mut dotted = typist(&["için"], turkish);
+    dotted.tap("İçin");
+    assert_eq!(dotted.field.text(), "İçin ");
+
+    let mut name = typist(&["iPhone"], Settings::default());
+    name.type_text("iph");
+    name.tap("iPhone");
+    assert_eq!(name.field.text(), "iPhone ");
+}
+
+#[test]
+fn the_models_better_answer_is_spelled_alike() {
+    let no_capitals = Settings {
+        auto_capitals: false,
+        ..Settings::default()
+    };
+    let completer = completer(options());
+    let mut typist = Typist::with_settings(completer, FieldKind::Message, no_capitals);
+    typist.hear_model();
+    typist.send(Event::Space);
+    typist.hear_model();
+    let answer = typist.session.latest_answer().unwrap();
+    assert!(answer.suggestions.fresh);
+    let shown: Vec<_> = typist.strip.slots.iter().map(|slot| &slot.text).collect();
+    assert!(
+        shown
+            .iter()
+            .any(|text| text.starts_with(char::is_lowercase)),
+        "{shown:?}"
+    );
+}
+
+#[test]
 fn a_secure_field_asks_nothing_and_the_end_of_typing_forgets() {
     let mut typist = Typist::without_model();
     typist.type_text("the peo");
     assert!(typist.session.latest_answer().is_some());
     typist.send(Event::Blur);
+    assert!(typist.session.latest_answer().is_none());
+    assert!(typist.session.foresee(typist.time).is_empty());
+
+    let mut typist = Typist::without_model();
+    typist.type_text("the peo");
+    typist.send(Event::Focus(Focus {
+        kind: FieldKind::Password,
+        ..Focus::default()
+    }));
     assert!(typist.session.latest_answer().is_none());
     assert!(typist.session.foresee(typist.time).is_empty());
 

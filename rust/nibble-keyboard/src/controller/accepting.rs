@@ -73,6 +73,7 @@ impl KeyboardController {
         {
             inserted.push(' ');
         }
+        let start = format!("{start}{inserted}");
         inserted.push_str(&chosen.text);
         if trailing != Trailing::Nothing {
             inserted.push(' ');
@@ -83,7 +84,10 @@ impl KeyboardController {
             ""
         };
 
-        self.finish_words(start, &chosen.text);
+        if replaced.is_empty() {
+            self.finish_typed_word();
+        }
+        self.finish_words(&start, &chosen.text);
         self.replace(replaced, &inserted, &format!("{tail}{present}"));
         if trailing != Trailing::Nothing {
             self.automatic_space = Some(self.epoch);

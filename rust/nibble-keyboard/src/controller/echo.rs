@@ -121,10 +121,13 @@ impl Echo {
         }
     }
 
-    /// Whether something has been waited for too long.
+    /// Whether something has been waited for too long: an echo, or the answer to a doubt.
     pub(crate) fn overdue(&self, now: u64) -> bool {
-        let oldest = self.expected.front();
-        oldest.is_some_and(|expected| now.saturating_sub(expected.time) >= PATIENCE_MS)
+        let late = |since: u64| now.saturating_sub(since) >= PATIENCE_MS;
+        let echo = self.expected.front();
+        let answer = self.reads.back().filter(|_| self.unsure());
+        echo.is_some_and(|expected| late(expected.time))
+            || answer.is_some_and(|read| late(read.time))
     }
 
     /// Whether the field's text is in doubt.
@@ -197,5 +200,22 @@ impl Echo {
         self.expected = overtaken;
         self.confirmed = read;
         Some(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_question_of_doubt_is_overdue() {
+        for doubt in [true, false] {
+            let mut echo = Echo::default();
+            assert!(echo.ask(0, doubt).is_some());
+            assert!(!echo.overdue(PATIENCE_MS - 1));
+            assert_eq!(echo.overdue(PATIENCE_MS), doubt);
+            assert!(echo.ask(PATIENCE_MS, doubt).is_some());
+            assert!(!echo.overdue(PATIENCE_MS));
+        }
     }
 }

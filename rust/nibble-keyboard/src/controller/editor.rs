@@ -12,6 +12,10 @@ use crate::field::FieldKind;
 
 impl KeyboardController {
     pub(super) fn on_focus(&mut self, focus: Focus) {
+        let carried = self.starts_anew(&focus).then(|| {
+            let learning = std::mem::take(&mut self.learning);
+            (learning, std::mem::take(&mut self.kept), self.tail_belongs)
+        });
         if self.field.is_some() {
             self.finish_typed_word();
             self.commit_finished();
@@ -34,7 +38,26 @@ impl KeyboardController {
         });
         self.shift.focus(self.capital_expected());
         self.cursor_came();
+        if let Some((learning, kept, tail_belongs)) = carried {
+            (self.learning, self.kept, self.tail_belongs) = (learning, kept, tail_belongs);
+            // The field has forgotten the mark.
+            self.composing.clear();
+        }
         self.notify(EngineNotice::Focus { field: focus.kind });
+    }
+
+    /// Whether the field that has the focus starts anew, so that the user goes on with its text.
+    fn starts_anew(&self, focus: &Focus) -> bool {
+        let update = EditorUpdate {
+            text: Some(focus.text.clone()),
+            selection: focus.selection,
+            answers: None,
+        };
+        let same_kind = self
+            .field
+            .as_ref()
+            .is_some_and(|field| field.kind == focus.kind);
+        same_kind && !focus.text.before.is_empty() && self.mirror.agrees(&update)
     }
 
     pub(super) fn on_blur(&mut self) {

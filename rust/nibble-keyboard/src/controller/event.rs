@@ -23,7 +23,8 @@ pub struct TimedEvent {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
-    /// A text field took the focus, or the one that has it started anew.
+    /// A text field took the focus, or the one that has it started anew. A field of the same kind
+    /// with the same text and cursor counts as the latter: the word that is being typed goes on.
     Focus(Focus),
     /// The field lost the focus. Until the next [`Event::Focus`] nothing can be typed.
     Blur,
@@ -221,7 +222,7 @@ pub struct Character {
 pub struct Tap {
     /// Widths of a letter key from the left edge.
     pub x: f32,
-    /// Heights of a row from the upper edge.
+    /// Widths of a letter key from the upper edge.
     pub y: f32,
 }
 

@@ -18,18 +18,33 @@ struct Finished {
 }
 
 impl Learning {
-    /// Words were finished; gives those before them to learn.
+    /// Words were finished; gives those before them to learn. Parts of addresses are no words.
     pub(crate) fn finish(&mut self, before: &str, text: &str) -> Option<EngineNotice> {
         self.touched = false;
+        let space = &text[..text.len() - text.trim_start().len()];
+        let start = format!("{before}{space}");
+        if self.goes_on(&start) {
+            self.finished = None;
+        }
         let earlier = self.commit();
         let text = text.trim().trim_end_matches(['\'', '’']);
-        if !text.is_empty() {
+        if !text.is_empty() && !words::is_in_address(&start) {
             self.finished = Some(Finished {
                 before: before.to_owned(),
                 text: text.to_owned(),
             });
         }
         earlier
+    }
+
+    /// Whether what was finished turns out to be a part of an address that goes on behind `before`.
+    pub(crate) fn goes_on(&self, before: &str) -> bool {
+        let token = words::token_before(before);
+        let begins_token = |word: &Finished| {
+            let start = words::token_before(&word.before);
+            token.starts_with(&format!("{start}{}", word.text))
+        };
+        words::is_in_address(before) && self.finished.as_ref().is_some_and(begins_token)
     }
 
     /// The user went on: what was finished stands.
@@ -49,6 +64,24 @@ impl Learning {
         });
         if reopened {
             self.touched = true;
+            self.finished = None;
+        }
+    }
+
+    /// An apostrophe was joined to `before`: a word that was finished there goes on, and only those
+    /// before it stay finished.
+    pub(crate) fn joined(&mut self, before: &str) {
+        self.touched = true;
+        let Some(word) = &mut self.finished else {
+            return;
+        };
+        if !before.ends_with(word.text.as_str()) {
+            return;
+        }
+        let last = words::word_before(&word.text).len();
+        word.text.truncate(word.text.len() - last);
+        word.text.truncate(word.text.trim_end().len());
+        if !word.text.contains(char::is_alphanumeric) {
             self.finished = None;
         }
     }

@@ -180,6 +180,7 @@ impl KeyboardController {
             Event::Configure(settings) => {
                 self.typography = Typography::of(&settings.language);
                 self.settings = settings;
+                self.shift.text_changed(self.capital_expected());
             }
             _ if self.field.is_none() => {}
             Event::Blur => self.on_blur(),
@@ -395,12 +396,14 @@ impl KeyboardController {
 
     /// Index of the suggestion that replaces the typed word when it ends.
     fn pending_correction(&self, cased: &[Suggestion]) -> Option<usize> {
+        let before = &self.mirror.text.before;
+        let start = &before[..before.len() - words::word_before(before).len()];
         let corrects = self.settings.autocorrect
             && self.field_kind().corrects()
             && self.learning.touched
             && self.at_word_end()
+            && !words::is_in_address(start)
             && !self.unsure();
-        let before = &self.mirror.text.before;
         corrects
             .then(|| correction::pending(cased, before, &self.kept))
             .flatten()

@@ -51,9 +51,13 @@ impl KeyboardController {
 
     fn type_in_word(&mut self, text: &str, tap: Option<Tap>) {
         if words::is_apostrophe(text) && self.automatic_space_stands() {
+            let before = &self.mirror.text.before;
+            self.learning
+                .joined(before.strip_suffix(' ').unwrap_or(before));
             self.replace(" ", text, "");
         } else {
-            if !words::ends_in_word(&self.mirror.text.before) {
+            let before = &self.mirror.text.before;
+            if !words::ends_in_word(before) && !self.learning.goes_on(before) {
                 self.commit_finished();
             }
             self.type_along_ghost(text.to_owned());

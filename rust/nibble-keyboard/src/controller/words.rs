@@ -88,3 +88,40 @@ pub(crate) fn common_start(one: &str, other: &str) -> usize {
         .map(|(left, _)| left.len())
         .sum()
 }
+
+/// Whether a word that follows `before` directly is a part of an address, a path or an identifier.
+pub(crate) fn is_in_address(before: &str) -> bool {
+    let token = token_before(before);
+    // Inside a token they join; at its beginning a dot trails off and an underscore emphasises.
+    let joins = |(at, mark): (usize, &str)| {
+        let after = &token[at + mark.len()..];
+        token[..at].ends_with(char::is_alphanumeric)
+            && (after.is_empty() || after.starts_with(char::is_alphanumeric))
+    };
+    token.contains(['/', '\\', '@', ':']) || token.match_indices(['.', '_']).any(joins)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_addresses_from_prose() {
+        for before in [
+            "see example.com/",
+            "/",
+            "c:\\",
+            "@",
+            "anna.kowalska@",
+            "www.",
+            "www.a-",
+            "snake_",
+            "a_b-",
+        ] {
+            assert!(is_in_address(before), "{before:?}");
+        }
+        for before in ["", "a.b ", "...", "well...", "_", "(", "well-", "\"no.\""] {
+            assert!(!is_in_address(before), "{before:?}");
+        }
+    }
+}
