@@ -13,6 +13,7 @@ mod search;
 
 use std::borrow::Cow;
 
+use crate::case::{LetterCase, letter_case};
 use crate::geometry::Layout;
 use crate::lexicon::{LanguageWeights, Lexicon, Lexicons};
 use crate::text::{capitalize, fold};
@@ -411,11 +412,12 @@ fn is_above_the_space(letter: char) -> bool {
     )
 }
 
-/// `word` with a capital where `typed` has one, and in capitals where that is.
+/// `word` with a capital where `typed` has one, unless it has capitals of its own as `iPhone` has, and in capitals where
+/// that is.
 fn capitalize_like(typed: &str, word: String) -> String {
     if is_shouted(typed) {
         word.to_uppercase()
-    } else if starts_with_capital(typed) {
+    } else if starts_with_capital(typed) && letter_case(&word) != LetterCase::Mixed {
         capitalize(&word)
     } else {
         word

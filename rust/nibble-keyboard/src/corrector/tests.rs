@@ -147,6 +147,14 @@ fn capitals_are_those_of_the_likeliest_language_and_never_replace_another_ones_s
 }
 
 #[test]
+fn a_word_with_capitals_of_its_own_keeps_them() {
+    let lexicons = Lexicons::new(vec![lexicon("en", &[("iPhone", 90), ("the", 900)])]);
+    for word in ["iphone", "Iphone"] {
+        assert_eq!(ask(&lexicons, "qwerty", &typed(word))[0].word, "iPhone");
+    }
+}
+
+#[test]
 fn what_may_be_no_word_is_left_alone() {
     for word in [
         "",
