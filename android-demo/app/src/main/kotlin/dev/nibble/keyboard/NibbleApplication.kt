@@ -65,6 +65,8 @@ open class NibbleApplication : Application() {
             // Two changes: an engine that has another file of this name open gives it up.
             preferences.model = null
             preferences.model = name
+            val models = ModelDirectory(this)
+            models.list().filter { it.name != name }.forEach { models.remove(it.name) }
         }
     }
 
