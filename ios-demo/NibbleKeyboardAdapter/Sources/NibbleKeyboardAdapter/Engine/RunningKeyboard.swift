@@ -118,7 +118,8 @@ public final class RunningKeyboard {
 
     private func refresh() throws {
         let wanted = try Self.readPreferences(files)
-        guard wanted != preferences else { return }
+        // Whoever had the words, such as an earlier keyboard of this process, may be gone by now.
+        guard wanted != preferences || learnedWords == nil else { return }
         // Only one object at a time may write to the learned words.
         governor.disappear()
         earlier = count
