@@ -127,7 +127,7 @@ open class NibbleApplication : Application() {
         val engine = try {
             newEngine(words, wanted)
         } catch (error: Exception) {
-            // Nobody else could open the file.
+            // Or the file would stay in use, and could not be opened again.
             words.close()
             throw error
         }
