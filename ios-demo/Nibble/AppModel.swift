@@ -6,11 +6,8 @@ import NibbleKeyboardAdapter
 /// What the app's screens show and do.
 @MainActor
 final class AppModel: ObservableObject {
-    /// The default model, as scripts/fetch-model verifies it.
-    private static let defaultModel = (
-        name: "SmolLM2-135M-Instruct.Q4_1",
-        sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-    )
+    /// The name of the default model, which ios-demo/prepare puts into the app.
+    private static let defaultModel = "SmolLM2-135M-Instruct.Q4_1"
 
     /// What the user set. Written at every change.
     @Published var preferences: Preferences {
@@ -41,13 +38,14 @@ final class AppModel: ObservableObject {
     func begin() async {
         refresh()
         guard models.isEmpty,
-            let bundled = Bundle.main.url(forResource: Self.defaultModel.name, withExtension: "gguf")
+            let bundled = Bundle.main.url(forResource: Self.defaultModel, withExtension: "gguf")
         else { return }
-        add(bundled, sha256: Self.defaultModel.sha256)
+        // The system has checked the app's own files by its signature.
+        add(bundled)
     }
 
-    /// Imports a file that the user picked.
-    func add(_ file: URL, sha256: String? = nil) {
+    /// Imports a file, such as one that the user picked.
+    func add(_ file: URL) {
         guard importing == nil else { return }
         let container = container
         progress = .copying(done: 0, total: 1)
@@ -55,7 +53,7 @@ final class AppModel: ObservableObject {
             let isScoped = file.startAccessingSecurityScopedResource()
             defer { if isScoped { file.stopAccessingSecurityScopedResource() } }
             do {
-                _ = try await ModelImport(into: container).run(file, sha256: sha256) { step in
+                _ = try await ModelImport(into: container).run(file) { step in
                     Task { @MainActor [weak self] in if self?.importing != nil { self?.progress = step } }
                 }
             } catch is CancellationError {

@@ -15,9 +15,12 @@ final class PlaygroundScreen: ObservableObject {
 
     func begin() async {
         do {
-            let playground = Playground(engine: try await app.makeEngine())
+            let engine = try await app.makeEngine()
+            guard !Task.isCancelled else { return engine.close() }
+            let playground = Playground(engine: engine)
             playground.onChange = { [weak self] in self?.objectWillChange.send() }
             self.playground = playground
+        } catch is CancellationError {
         } catch {
             message = error.localizedDescription
         }

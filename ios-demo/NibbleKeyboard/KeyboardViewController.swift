@@ -68,6 +68,8 @@ final class KeyboardViewController: UIInputViewController, KeysViewDelegate {
         overrideUserInterfaceStyle = textDocumentProxy.keyboardAppearance == .dark ? .dark : .unspecified
         keyboard?.appear(document, at: now)
         schedule()
+        // The system may say so twice in a row.
+        memoryTimer?.invalidate()
         memoryTimer = Timer.scheduledTimer(withTimeInterval: Self.memoryInterval, repeats: true) { [weak self] _ in
             MainActor.assumeIsolated {
                 guard let self else { return }

@@ -8,8 +8,12 @@ import dev.nibble.TypingEngine
 import java.io.File
 import kotlin.time.Duration.Companion.seconds
 
-suspend fun suggest(model: File, lexicon: File, before: String): List<String> {
-    val engine = TypingEngine(Model.open(model), listOf(Lexicon.open(lexicon)))
-    return engine.use { it.awaitFresh(EditorContext(before), 10.seconds).items.map { word -> word.text } }
-}
+suspend fun suggest(model: File, lexicon: File, before: String): List<String> =
+    Model.open(model).use { opened ->
+        Lexicon.open(lexicon).use { words ->
+            TypingEngine(opened, listOf(words)).use { engine ->
+                engine.awaitFresh(EditorContext(before), 10.seconds).items.map { it.text }
+            }
+        }
+    }
 // snippet end

@@ -198,6 +198,10 @@ final class EditorAdapterTests: XCTestCase, @unchecked Sendable {
         XCTAssertEqual(TextInputTraits(keyboardType: .number).fieldKind, .number)
         XCTAssertEqual(TextInputTraits(returnKey: .search).fieldKind, .search)
         XCTAssertEqual(TextInputTraits(content: .address).fieldKind, .url)
+        // What is no word of a language is not learned.
+        XCTAssertEqual(TextInputTraits(allowsAutocorrection: false).fieldKind, .noLearning)
+        XCTAssertEqual(TextInputTraits(returnKey: .search, allowsAutocorrection: false).fieldKind, .noLearning)
+        XCTAssertEqual(TextInputTraits(keyboardType: .url, allowsAutocorrection: false).fieldKind, .url)
         XCTAssertTrue(TextInputTraits().isMultiLine)
         XCTAssertFalse(TextInputTraits(returnKey: .send).isMultiLine)
     }

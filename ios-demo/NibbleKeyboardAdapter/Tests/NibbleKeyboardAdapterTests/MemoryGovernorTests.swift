@@ -87,6 +87,53 @@ final class MemoryGovernorTests: XCTestCase, @unchecked Sendable {
     }
 
     @MainActor
+    func testAModelThatEndedAProcessIsNotOpenedByTheNextOne() async throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let trial = folder.url.appendingPathComponent("trial")
+        let isOnTrial = { FileManager.default.fileExists(atPath: trial.path) }
+        let engine = try TypingEngine(lexicons: [])
+        let make = {
+            MemoryGovernor(
+                engine: engine, footprint: { nil }, trial: trial,
+                open: { try await Model(contentsOf: Places.phi3Tiny) })
+        }
+        let ended = make()
+        ended.appear(at: .zero)
+        XCTAssertTrue(isOnTrial())
+        await ended.finishOpening()
+        XCTAssertTrue(isOnTrial(), "it has not been used")
+        // The system ends the process here.
+        try engine.setModel(nil)
+
+        let next = make()
+        next.appear(at: .zero)
+        await next.finishOpening()
+        XCTAssertEqual(next.state, .absent)
+        next.disappear()
+        XCTAssertTrue(isOnTrial())
+
+        // A day later it may have another chance, and is seen to fit.
+        try Data("\(Date().timeIntervalSince1970 - 25 * 60 * 60)".utf8).write(to: trial)
+        next.appear(at: .seconds(1))
+        await next.finishOpening()
+        XCTAssertEqual(next.state, .present)
+        next.check(at: .seconds(3))
+        XCTAssertFalse(isOnTrial())
+        next.disappear()
+        next.appear(at: .seconds(4))
+        XCTAssertTrue(isOnTrial())
+        next.disappear()
+        XCTAssertFalse(isOnTrial())
+    }
+
+    func testTheBudgetStaysBelowTheLimitOfTheProcess() {
+        XCTAssertEqual(MemoryGovernor.Budget(processLimit: 66 << 20).limit, 58 << 20)
+        XCTAssertEqual(MemoryGovernor.Budget(processLimit: 1).limit, 0)
+        XCTAssertEqual(MemoryGovernor.Budget(processLimit: nil), MemoryGovernor.Budget())
+    }
+
+    @MainActor
     func testAModelThatCannotBeOpenedIsReportedOnce() async throws {
         let engine = try TypingEngine(lexicons: [])
         var errors: [any Error] = []

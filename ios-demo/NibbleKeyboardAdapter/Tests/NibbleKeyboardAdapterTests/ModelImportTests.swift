@@ -48,6 +48,20 @@ final class ModelImportTests: XCTestCase {
         }
     }
 
+    func testTheModelThatComesWithTheAppIsPreparedAndTakenAsItIs() async throws {
+        try await Places.withFolder { folder in
+            let container = SharedContainer(folder: folder)
+            let bundled = Places.app.appendingPathComponent("Models/SmolLM2-135M-Instruct.Q4_1.gguf")
+            let installed = try await ModelImport(into: container).run(bundled)
+            XCTAssertEqual(try files(container), [bundled.lastPathComponent])
+            XCTAssertTrue(FileManager.default.contentsEqual(atPath: bundled.path, andPath: installed.url.path))
+            XCTAssertFalse(FileManager.default.contentsEqual(atPath: bundled.path, andPath: Places.smolLM2.path))
+            _ = try await Model(contentsOf: installed.url)
+        }
+        let sources = Places.app.appendingPathComponent("TypingData/SOURCES.txt")
+        XCTAssertTrue(try String(contentsOf: sources, encoding: .utf8).contains("SCOWL"))
+    }
+
     func testAModelMayNameNoLicence() async throws {
         try await Places.withFolder { folder in
             var content = try Data(contentsOf: Places.phi3Tiny)

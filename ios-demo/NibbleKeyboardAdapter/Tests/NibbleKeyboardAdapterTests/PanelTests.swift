@@ -128,7 +128,7 @@ final class PanelTests: XCTestCase, @unchecked Sendable {
     }
 
     func testTheCollectedLicencesAreShownOneByOne() throws {
-        let file = try String(contentsOf: Places.licences, encoding: .utf8)
+        let file = try String(contentsOf: Places.app.appendingPathComponent("Licences/LICENCES.txt"), encoding: .utf8)
         let sections = Licences.sections(of: file)
         XCTAssertTrue(sections[0].text.contains("uniffi"))
         XCTAssertTrue(sections.dropFirst().contains { $0.title.contains("memmap2") })
@@ -138,10 +138,4 @@ final class PanelTests: XCTestCase, @unchecked Sendable {
             XCTAssertTrue(file.contains(section.text), section.title)
         }
     }
-}
-
-extension Places {
-    /// What scripts/collect-licences says of the library, as scripts/test-ios-demo leaves it.
-    fileprivate static let licences = builtByCargo.deletingLastPathComponent()
-        .appendingPathComponent("swift/licences.txt")
 }

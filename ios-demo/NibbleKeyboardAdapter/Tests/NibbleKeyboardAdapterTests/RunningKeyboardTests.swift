@@ -102,6 +102,19 @@ final class RunningKeyboardTests: XCTestCase, @unchecked Sendable {
         second.appear(FakeTextDocument(), at: .zero)
         type("hello ", on: second, from: .seconds(1))
         XCTAssertEqual(second.count.keys, 12)
+        second.disappear(at: .seconds(5))
+
+        // Once the first one is gone it learns as well.
+        first.model.close()
+        first.model.engine.close()
+        first.learnedWords?.close()
+        second.appear(FakeTextDocument(), at: .seconds(6))
+        XCTAssertEqual(try second.model.engine.suggest(context).items.first?.text, "Zwischenbergen")
+        let model = second.model
+        second.disappear(at: .seconds(7))
+        second.appear(FakeTextDocument(), at: .seconds(8))
+        XCTAssertTrue(second.model === model)
+        XCTAssertEqual(second.count.keys, 12)
         XCTAssertTrue(errors.all.isEmpty, "\(errors.all)")
     }
 

@@ -8,8 +8,10 @@ extension TextInputTraits {
         switch keyboardType {
         case .url, .emailAddress: return .url
         case .number: return .number
-        case .webSearch: return .search
-        case .default: return returnKey == .search ? .search : .message
+        case .webSearch, .default:
+            // Codes and names, which are no words.
+            if !allowsAutocorrection { return .noLearning }
+            return keyboardType == .webSearch || returnKey == .search ? .search : .message
         }
     }
 

@@ -22,7 +22,7 @@ public protocol TextDocumentProxy: AnyObject {
     /// Deletes the selection, or one grapheme cluster before the cursor.
     func deleteBackward()
     /// Moves the cursor; a selection collapses to its end first. `offset` counts UTF-16 code units, whatever UIKit's
-    /// name says, and takes effect later than the other edits do.
+    /// name says. It takes effect between the edits before and after it, and shows as late as they do.
     func adjustTextPosition(byCharacterOffset offset: Int)
 }
 

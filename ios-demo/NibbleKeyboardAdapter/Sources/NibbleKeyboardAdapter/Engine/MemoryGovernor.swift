@@ -1,3 +1,4 @@
+import Foundation
 import Nibble
 
 /// Keeps a keyboard extension within its memory: gives the model up when it is not needed or too dear, and picks it up
@@ -6,8 +7,7 @@ import Nibble
 public final class MemoryGovernor {
     /// What an extension may take.
     public struct Budget: Hashable, Sendable {
-        /// Bytes of dirty memory of the whole process. The system kills an extension that takes too much, at a limit
-        /// that Apple does not publish; keyboards report some 48 to 66 MB.
+        /// Bytes of dirty memory of the whole process.
         public var limit: UInt64
         /// How long the model stays away after it was too dear; twice as long every time.
         public var retryDelay: Duration
@@ -17,6 +17,16 @@ public final class MemoryGovernor {
             self.limit = limit
             self.retryDelay = retryDelay
         }
+
+        /// A budget that stays below the limit at which the system ends the process; `nil` where it is not known. Apple
+        /// does not publish that of extensions; keyboards report some 48 to 66 MB.
+        public init(processLimit: UInt64?) {
+            self.init()
+            if let processLimit { limit = processLimit - min(processLimit, Self.margin) }
+        }
+
+        /// What a key takes for a moment, and what is taken between two checks.
+        static let margin: UInt64 = 8 << 20
     }
 
     /// How the model is.
@@ -37,6 +47,7 @@ public final class MemoryGovernor {
     private let engine: TypingEngine
     private let budget: Budget
     private let footprint: () -> UInt64?
+    private let trial: URL?
     private let open: @Sendable () async throws -> Model?
     private var isNeeded = false
     private var notBefore: Duration?
@@ -50,15 +61,18 @@ public final class MemoryGovernor {
     /// - Parameters:
     ///   - budget: What the process may take.
     ///   - footprint: Bytes that it takes now; `nil` where that is not known.
+    ///   - trial: A file that is there from before the model is opened until it was seen to fit. Where an earlier
+    ///     process left it, the model ended that process, and stays away for a day; `nil` for no such file.
     ///   - open: Opens the model; `nil` where none is installed.
     public init(
         engine: TypingEngine, budget: Budget = Budget(),
-        footprint: @escaping () -> UInt64? = ProcessMemory.footprint,
+        footprint: @escaping () -> UInt64? = ProcessMemory.footprint, trial: URL? = nil,
         open: @escaping @Sendable () async throws -> Model?
     ) {
         self.engine = engine
         self.budget = budget
         self.footprint = footprint
+        self.trial = trial
         self.open = open
     }
 
@@ -89,7 +103,11 @@ public final class MemoryGovernor {
         let footprint = footprint() ?? 0
         switch state {
         case .present, .opening:
-            if footprint > budget.limit { stayAway(at: time) }
+            if footprint > budget.limit {
+                stayAway(at: time)
+            } else if state == .present {
+                endTrial()
+            }
         case .absent:
             guard isNeeded, footprint + cost <= budget.limit else { return }
             if let notBefore, time < notBefore { return }
@@ -112,6 +130,7 @@ public final class MemoryGovernor {
         opening?.cancel()
         opening = nil
         guard state != .absent else { return }
+        endTrial()
         let before = footprint() ?? 0
         state = .absent
         do {
@@ -124,6 +143,10 @@ public final class MemoryGovernor {
     }
 
     private func pickUp() {
+        guard beginTrial() else {
+            isNeeded = false
+            return
+        }
         state = .opening
         let open = open
         opening = Task { [weak self] in
@@ -133,13 +156,40 @@ public final class MemoryGovernor {
                 try self.engine.setModel(model)
                 self.state = model == nil ? .absent : .present
                 // One that is not installed is not looked for again before the keyboard appears again.
-                if model == nil { self.isNeeded = false }
+                if model == nil {
+                    self.isNeeded = false
+                    self.endTrial()
+                }
             } catch {
                 guard let self, !Task.isCancelled else { return }
                 self.state = .absent
                 self.isNeeded = false
+                self.endTrial()
                 self.onError(error)
             }
         }
     }
+
+    /// Says whether the model may be opened, and leaves a mark that it was.
+    private func beginTrial() -> Bool {
+        guard let trial else { return true }
+        let now = Date().timeIntervalSince1970
+        if let left = try? String(contentsOf: trial, encoding: .utf8), now - (TimeInterval(left) ?? 0) < Self.trialPause {
+            return false
+        }
+        do {
+            try Data("\(now)".utf8).write(to: trial)
+        } catch {
+            onError(error)
+        }
+        return true
+    }
+
+    private func endTrial() {
+        guard let trial else { return }
+        try? FileManager.default.removeItem(at: trial)
+    }
+
+    /// In seconds.
+    private static let trialPause: TimeInterval = 24 * 60 * 60
 }

@@ -1,3 +1,6 @@
+#if os(iOS)
+    import os
+#endif
 #if canImport(Darwin)
     // Older SDKs do not say that `mach_task_self_` never changes.
     @preconcurrency import Darwin
@@ -18,6 +21,17 @@ public enum ProcessMemory {
                 }
             }
             return status == KERN_SUCCESS ? info.phys_footprint : nil
+        #else
+            return nil
+        #endif
+    }
+
+    /// Bytes that ``footprint()`` may reach before the system ends this process; `nil` where the system does not say.
+    public static func limit() -> UInt64? {
+        #if os(iOS)
+            let available = os_proc_available_memory()
+            guard available > 0, let footprint = footprint() else { return nil }
+            return footprint + UInt64(available)
         #else
             return nil
         #endif

@@ -23,6 +23,10 @@ public final class RunningKeyboard {
 
         var learnedWords: URL { own.appendingPathComponent("learned-words") }
         var count: URL { own.appendingPathComponent("keystrokes.json") }
+
+        func trial(of model: String?) -> URL {
+            own.appendingPathComponent("on-trial-\(model ?? "largest")")
+        }
     }
 
     /// The keys.
@@ -109,7 +113,10 @@ public final class RunningKeyboard {
                 preferences: preferences, lexicons: files.lexicons, user: learnedWords)
             model = try KeyboardModel(engine: engine, settings: preferences.keyboardSettings)
             let (shared, name) = (files.shared, preferences.model)
-            governor = MemoryGovernor(engine: engine) {
+            governor = MemoryGovernor(
+                engine: engine, budget: MemoryGovernor.Budget(processLimit: ProcessMemory.limit()),
+                trial: files.trial(of: name)
+            ) {
                 guard let file = try shared?.model(named: name, deviceMemory: deviceMemory) else { return nil }
                 return try await Model(contentsOf: file.url, options: ModelOptions(threads: 2, kvFormat: .q8))
             }
@@ -118,7 +125,8 @@ public final class RunningKeyboard {
 
     private func refresh() throws {
         let wanted = try Self.readPreferences(files)
-        guard wanted != preferences else { return }
+        // Whoever had the words, such as an earlier keyboard of this process, may be gone by now.
+        guard wanted != preferences || learnedWords == nil else { return }
         // Only one object at a time may write to the learned words.
         governor.disappear()
         earlier = count

@@ -18,6 +18,7 @@ import dev.nibble.keyboard.engine.EngineSettings
 import dev.nibble.keyboard.engine.EngineTransport
 import dev.nibble.keyboard.settings.ModelImport
 import kotlinx.coroutines.runBlocking
+import java.io.File
 import java.io.FileNotFoundException
 import java.io.IOException
 import java.util.concurrent.Executors
@@ -39,8 +40,17 @@ open class NibbleApplication : Application() {
     private val background = Executors.newSingleThreadExecutor()
     private val main = Handler(Looper.getMainLooper())
 
-    /** The engine of this process, the words that it learns, and what it was made with. */
-    class Local(val engine: TypingEngine, val words: UserModel, val settings: EngineSettings)
+    /**
+     * The engine of this process, the words that it learns, and what it was made with.
+     *
+     * @property failure why these are not the words of the user's file, and are kept no longer than this process
+     */
+    class Local(
+        val engine: TypingEngine,
+        val words: UserModel,
+        val settings: EngineSettings,
+        val failure: NibbleException?,
+    )
 
     /** Of the background alone. */
     private var local: Local? = null
@@ -55,6 +65,8 @@ open class NibbleApplication : Application() {
             // Two changes: an engine that has another file of this name open gives it up.
             preferences.model = null
             preferences.model = name
+            val models = ModelDirectory(this)
+            models.list().filter { it.name != name }.forEach { models.remove(it.name) }
         }
     }
 
@@ -90,11 +102,17 @@ open class NibbleApplication : Application() {
 
     /**
      * Opens the engine of this process in the background, unless it is there and as the user has set it, and hands it
-     * to the main thread.
+     * to the main thread. Where it cannot be had nothing follows: keys work without one.
      */
     fun withLocal(use: (Local) -> Unit) {
         background.execute {
-            val ready = openLocal()
+            val ready = try {
+                openLocal()
+            } catch (_: NibbleException) {
+                return@execute
+            } catch (_: IOException) {
+                return@execute
+            }
             main.post { use(ready) }
         }
     }
@@ -105,9 +123,38 @@ open class NibbleApplication : Application() {
         // The words end with their engine.
         local?.engine?.close()
         local = null
-        val words = runBlocking { UserModel.open(noBackupFilesDir.resolve("words")) }
-        return Local(newEngine(words, wanted), words, wanted).also { local = it }
+        val (words, failure) = openWords()
+        val engine = try {
+            newEngine(words, wanted)
+        } catch (error: Exception) {
+            // Or the file would stay in use, and could not be opened again.
+            words.close()
+            throw error
+        }
+        return Local(engine, words, wanted, failure).also { local = it }
     }
+
+    /** The user's words; where their file cannot be had, others that are not kept, and why. */
+    private fun openWords(): Pair<UserModel, NibbleException?> {
+        val file = noBackupFilesDir.resolve("words")
+        var tries = 1
+        while (true) {
+            try {
+                return runBlocking { UserModel.open(file) } to null
+            } catch (error: NibbleException) {
+                when {
+                    tries++ == MOST_TRIES -> return UserModel.inMemory() to error
+                    error is NibbleException.WrongFormat && file.renameTo(unreadableWords) -> {}
+                    // A process of this app that has it may be about to end.
+                    error is NibbleException.InUse -> Thread.sleep(RETRY_MS)
+                    else -> return UserModel.inMemory() to error
+                }
+            }
+        }
+    }
+
+    /** What was found in place of the user's words and is none; it is kept for whoever can mend it. */
+    val unreadableWords: File get() = noBackupFilesDir.resolve("words.unreadable")
 
     /**
      * Changes the learned words in the background. A keyboard that runs, and its engines, hear of it at once.
@@ -128,9 +175,9 @@ open class NibbleApplication : Application() {
     fun withWords(work: suspend (UserModel) -> Unit, done: (failure: Exception?) -> Unit) {
         background.execute {
             val failure = try {
-                val words = openLocal().words
-                runBlocking { work(words) }
-                null
+                val opened = openLocal()
+                if (opened.failure == null) runBlocking { work(opened.words) }
+                opened.failure
             } catch (error: NibbleException) {
                 error
             } catch (error: IOException) {
@@ -143,5 +190,7 @@ open class NibbleApplication : Application() {
     companion object {
         /** Where the package has its model. */
         const val DEFAULT_MODEL = "models/default.gguf"
+        private const val MOST_TRIES = 10
+        private const val RETRY_MS = 100L
     }
 }

@@ -74,6 +74,7 @@ class ModelImportTest {
         await("failure") { activity.says("not installed") }
         assertNothingIsLeft()
 
+        models.directory.resolve("before.gguf").writeText("another")
         activity.pick(file(tiny.inputStream(), "tiny.gguf", tiny.length()))
         await("model") { app.preferences.model != null }
         assertEquals(listOf(app.preferences.model), models.list().map { it.name })
@@ -81,6 +82,7 @@ class ModelImportTest {
         assertTrue(activity.says("tiny.gguf\ntiny random"))
         assertTrue(activity.says("Licence: apache-2.0"))
         assertTrue(activity.says("tiny.gguf is installed"))
+        assertEquals(listOf("tiny.gguf"), models.directory.list().orEmpty().toList(), "the one before is gone")
         val space = activity.views().filter { it is TextView && "MB are free" in it.text }
         picture("model", activity.window.decorView, space.map(View::place).toList())
         activity.click(R.string.model_packaged_again)
@@ -132,6 +134,28 @@ class ModelImportTest {
         activity.pick(file(unread, bytes = models.usableBytes() + 5_000_000_000))
         assertTrue(activity.says("MB are free") && activity.says("not installed: it needs"))
         assertNothingIsLeft()
+    }
+
+    @Test
+    fun `a file that may no longer be read is refused`() {
+        val activity = open<ModelActivity>()
+        val forbidden = object : InputStream() {
+            override fun read(): Int = throw SecurityException("no right to it")
+        }
+        activity.pick(file(forbidden))
+        await("failure") { activity.says("not installed: no right to it") }
+        assertNothingIsLeft()
+    }
+
+    @Test
+    fun `a model that cannot be prepared is installed as it is`() {
+        val activity = open<ModelActivity>()
+        // The prepared form cannot be written here.
+        models.partial("tiny.gguf.prepared").mkdirs()
+        activity.pick(file(tiny.inputStream(), "tiny.gguf", tiny.length()))
+        await("model") { activity.says("tiny.gguf is installed") }
+        assertEquals("tiny.gguf", app.preferences.model)
+        assertTrue("nibble.phi3" !in models.list().single().readText(Charsets.ISO_8859_1))
     }
 
     @Test

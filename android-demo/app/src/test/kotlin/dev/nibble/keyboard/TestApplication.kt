@@ -6,6 +6,7 @@ import dev.nibble.Model
 import dev.nibble.android.ModelDirectory
 import dev.nibble.keyboard.engine.EngineTransport
 import kotlinx.coroutines.runBlocking
+import java.io.IOException
 
 /** The app as the tests run it: with the files of this machine, and the engine in a second Java virtual machine. */
 class TestApplication : NibbleApplication() {
@@ -19,7 +20,13 @@ class TestApplication : NibbleApplication() {
     /** Whether the keyboard's engine is the app's service, in this process. */
     var usesService = false
 
-    override fun openLexicon(language: String): Lexicon = runBlocking { Lexicon.open(Installed.lexicon(language)) }
+    /** What lexicons fail with. */
+    var lexiconFailure: IOException? = null
+
+    override fun openLexicon(language: String): Lexicon {
+        lexiconFailure?.let { throw it }
+        return runBlocking { Lexicon.open(Installed.lexicon(language)) }
+    }
 
     override fun openEmoji(language: String): EmojiTable = runBlocking { EmojiTable.open(Installed.emoji(language)) }
 

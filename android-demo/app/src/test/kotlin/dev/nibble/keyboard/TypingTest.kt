@@ -236,6 +236,33 @@ class TypingTest {
     }
 
     @Test
+    fun `a screen reader's focus is on one key, and stays there when the strip changes`() {
+        Typist().use { typist ->
+            val nodes = typist.view.accessibilityNodeProvider
+            fun node(id: Int) = checkNotNull(nodes.createAccessibilityNodeInfo(id))
+            fun named(name: String) = typist.view.targets.indices.single { "${node(it).contentDescription}".equals(name, ignoreCase = true) }
+            fun focused() = typist.view.targets.indices.filter { node(it).isAccessibilityFocused }
+            val (h, shift) = named("h") to named("Shift")
+            val (focus, clear) = AccessibilityNodeInfo.ACTION_ACCESSIBILITY_FOCUS to AccessibilityNodeInfo.ACTION_CLEAR_ACCESSIBILITY_FOCUS
+            assertTrue(nodes.performAction(h, focus, null))
+            assertEquals(listOf(h), focused())
+            assertTrue(!nodes.performAction(h, focus, null), "it is there already")
+            assertEquals(listOf(clear), node(h).actionList.map { it.id }.filter { it == focus || it == clear })
+            assertEquals(listOf(focus), node(shift).actionList.map { it.id }.filter { it == focus || it == clear })
+            assertTrue(nodes.performAction(shift, focus, null))
+            assertEquals(listOf(shift), focused())
+            typist.type("he")
+            assertTrue(typist.slots().isNotEmpty())
+            assertEquals(listOf(shift), focused())
+            assertEquals("Shift", "${node(shift).contentDescription}")
+            assertTrue(!nodes.performAction(h, clear, null))
+            assertTrue(nodes.performAction(shift, clear, null))
+            assertEquals(emptyList(), focused())
+            assertTrue(!nodes.performAction(1000, focus, null))
+        }
+    }
+
+    @Test
     fun `the space bar moves the cursor, and a held backspace repeats`() {
         Typist().use { typist ->
             typist.type("One two")

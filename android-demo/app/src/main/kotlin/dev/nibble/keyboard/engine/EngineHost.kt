@@ -116,7 +116,8 @@ class EngineHost(
         settings = wanted
         forgetRequest()
         if (before?.model != wanted.model) releaseModel()
-        if (before?.sharesEngineWith(wanted) == true) return
+        // Without an engine the last attempt to open one failed.
+        if (engine != null && before?.sharesEngineWith(wanted) == true) return
         // The words end with their engine.
         engine?.close()
         engine = null

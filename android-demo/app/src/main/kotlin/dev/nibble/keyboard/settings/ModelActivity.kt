@@ -78,7 +78,7 @@ class ModelActivity : Activity() {
         rows.text(getString(R.string.model_explained, models.usableBytes() / MEGABYTE))
         checksum = rows.add(EditText(this))
         checksum.setHint(R.string.model_checksum)
-        // A checksum is no prose: nothing is suggested or learned.
+        // A checksum is no prose: where nothing is suggested, nothing is learned either.
         checksum.inputType = InputType.TYPE_CLASS_TEXT or InputType.TYPE_TEXT_FLAG_NO_SUGGESTIONS
         checksum.setText(expected)
         choose = rows.button(getText(R.string.model_choose), ::pick)

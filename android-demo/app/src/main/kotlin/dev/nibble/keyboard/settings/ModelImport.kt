@@ -74,7 +74,13 @@ class ModelImport(private val context: Context, private val onInstalled: (name: 
      */
     fun start(file: Uri, sha256: String?) {
         if (isRunning) return
-        val (name, bytes) = describe(file)
+        val (name, bytes) = try {
+            describe(file)
+        } catch (error: SecurityException) {
+            // The right to read it was taken back.
+            state = State.Failed(ImportFailure.Refused(error.message.orEmpty()))
+            return
+        }
         val free = models.usableBytes()
         if (bytes > free) {
             state = State.Failed(ImportFailure.NoSpace(bytes, free))
@@ -89,6 +95,8 @@ class ModelImport(private val context: Context, private val onInstalled: (name: 
             } catch (error: IOException) {
                 State.Failed(ImportFailure.Refused(error.message.orEmpty()))
             } catch (error: NibbleException) {
+                State.Failed(ImportFailure.Refused(error.message.orEmpty()))
+            } catch (error: SecurityException) {
                 State.Failed(ImportFailure.Refused(error.message.orEmpty()))
             } finally {
                 partial.delete()
@@ -124,10 +132,10 @@ class ModelImport(private val context: Context, private val onInstalled: (name: 
             models.prepare(name).takeWhile { !isCancelled }.collect { (done, total) ->
                 main.post { state = State.Preparing(done, total) }
             }
-        } catch (_: NibbleException.Unsupported) {
-            // It is prepared already.
-        } catch (_: NibbleException.DiskSpace) {
-            // There is no room for both.
+        } catch (_: NibbleException) {
+            // It is prepared already, or there is no room for both, or whatever else: it is installed all the same.
+        } catch (_: IOException) {
+            // The same.
         }
     }
 

@@ -41,7 +41,12 @@ class WordsActivity : Activity() {
         )
         rows.button(getText(R.string.words_export)) { pick(Intent.ACTION_CREATE_DOCUMENT, EXPORT) }
         rows.button(getText(R.string.words_import)) { pick(Intent.ACTION_OPEN_DOCUMENT, IMPORT) }
-        rows.button(getText(R.string.words_erase)) { confirm(getString(R.string.words_erase_all)) { it.erase() } }
+        rows.button(getText(R.string.words_erase)) {
+            confirm(getString(R.string.words_erase_all)) {
+                it.erase()
+                app.unreadableWords.delete()
+            }
+        }
         count = rows.text("")
         list = ListView(this)
         list.setOnItemClickListener { _, _, position, _ ->

@@ -40,8 +40,8 @@ class KeyboardView(context: Context, private val onEvent: (Event) -> Unit) : Vie
     /** A key of the page. */
     class KeyTarget(val key: Key, override val bounds: RectF) : Target
 
-    /** A slot of the strip. */
-    class SlotTarget(val index: Int, override val bounds: RectF) : Target
+    /** A slot of the strip of this serial: the strip may be another one before the finger leaves. */
+    class SlotTarget(val serial: Long, val index: Int, override val bounds: RectF) : Target
 
     /** The button beside the strip that shows the emoji, or the letters again. */
     class EmojiTarget(override val bounds: RectF) : Target
@@ -78,7 +78,10 @@ class KeyboardView(context: Context, private val onEvent: (Event) -> Unit) : Vie
         private set
     private val painter = KeyboardPainter(density)
 
-    /** Everything that can be touched now, the strip first. */
+    /**
+     * Everything that can be touched now. The slots come last, because a screen reader knows all by their index, and
+     * there are more or fewer slots after every key.
+     */
     var targets: List<Target> = emptyList()
         private set
 
@@ -161,11 +164,6 @@ class KeyboardView(context: Context, private val onEvent: (Event) -> Unit) : Vie
         val found = mutableListOf<Target>()
         val button = dp(48f)
         found += EmojiTarget(RectF(0f, 0f, button, stripHeight))
-        val slots = strip.slots.size
-        if (slots > 0) {
-            val slotWidth = (width - button) / maxOf(slots, 3)
-            repeat(slots) { found += SlotTarget(it, RectF(button + it * slotWidth, 0f, button + (it + 1) * slotWidth, stripHeight)) }
-        }
         val shown = pageOf(layout, page, emojiGroup)
         val used = min(width.toFloat(), dp(WIDEST_DP))
         val unit = used / shown.width
@@ -175,6 +173,10 @@ class KeyboardView(context: Context, private val onEvent: (Event) -> Unit) : Vie
             val (x, y) = left + key.x * unit to stripHeight + key.y * down
             val (w, h) = key.width * unit / 2 to key.height * down / 2
             found += KeyTarget(key, RectF(x - w, y - h, x + w, y + h))
+        }
+        val slotWidth = (width - button) / maxOf(strip.slots.size, 3)
+        strip.slots.indices.mapTo(found) {
+            SlotTarget(strip.serial, it, RectF(button + it * slotWidth, 0f, button + (it + 1) * slotWidth, stripHeight))
         }
         targets = found
         nodes.changed()
@@ -428,7 +430,7 @@ class KeyboardView(context: Context, private val onEvent: (Event) -> Unit) : Vie
     /** Does what a target is for. */
     fun press(target: Target, tap: Tap? = null) {
         when (target) {
-            is SlotTarget -> onEvent(Event.TapSuggestion(strip.serial, target.index))
+            is SlotTarget -> onEvent(Event.TapSuggestion(target.serial, target.index))
             is EmojiTarget -> onEvent(Event.Layout(if (page == LayoutPage.EMOJI) LayoutPage.LETTERS else LayoutPage.EMOJI))
             is KeyTarget -> {
                 val group = emojiGroupOf(page, target.key)

@@ -13,10 +13,15 @@ import dev.nibble.KeyboardSettings
 import dev.nibble.PositionUnit
 import dev.nibble.Selection
 
-/** The kind of a field, as far as typing differs. Secret beats incognito, and incognito everything else. */
+/**
+ * The kind of a field, as far as typing differs. Secret beats incognito, and incognito everything else.
+ *
+ * A field without text of its own, such as a terminal's, is secret: a password may be asked for in it, and what is not
+ * known of it can only be deleted by the key. One that wants no suggestions is incognito: codes and names are no words.
+ */
 public fun fieldKindOf(info: EditorInfo): FieldKind = when {
-    isPassword(info.inputType) -> FieldKind.PASSWORD
-    info.imeOptions and EditorInfo.IME_FLAG_NO_PERSONALIZED_LEARNING != 0 -> when (val kind = openKindOf(info)) {
+    !takesText(info) || isPassword(info.inputType) -> FieldKind.PASSWORD
+    isIncognito(info) -> when (val kind = openKindOf(info)) {
         // Nothing is learned in these anyway.
         FieldKind.URL, FieldKind.NUMBER -> kind
         else -> FieldKind.NO_LEARNING
@@ -36,6 +41,10 @@ private fun isPassword(inputType: Int): Boolean {
         else -> false
     }
 }
+
+private fun isIncognito(info: EditorInfo) =
+    info.imeOptions and EditorInfo.IME_FLAG_NO_PERSONALIZED_LEARNING != 0 ||
+        info.hasTextFlag(InputType.TYPE_TEXT_FLAG_NO_SUGGESTIONS)
 
 /** The kind of a field that is not secret. */
 private fun openKindOf(info: EditorInfo): FieldKind {

@@ -89,6 +89,16 @@ class EditorFieldsTest {
     }
 
     @Test
+    fun `nothing is learned where no suggestions are wanted, or where only keys are taken`() {
+        val bare = text or InputType.TYPE_TEXT_FLAG_NO_SUGGESTIONS
+        assertEquals(FieldKind.NO_LEARNING, fieldKindOf(info(bare)))
+        assertEquals(FieldKind.NO_LEARNING, fieldKindOf(info(bare, EditorInfo.IME_ACTION_SEARCH)))
+        assertEquals(FieldKind.PASSWORD, fieldKindOf(info(bare or InputType.TYPE_TEXT_VARIATION_PASSWORD)))
+        assertEquals(FieldKind.PASSWORD, fieldKindOf(info(InputType.TYPE_NULL)))
+        assertEquals(FieldKind.PASSWORD, fieldKindOf(info(InputType.TYPE_NULL, EditorInfo.IME_ACTION_SEARCH)))
+    }
+
+    @Test
     fun `suggestions and corrections where they are wanted`() {
         val settings = KeyboardSettings()
         assertEquals(settings, settings.forField(info(text)))
