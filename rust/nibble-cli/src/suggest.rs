@@ -18,7 +18,7 @@ use crate::typing::{TypingArguments, open_user_model};
 /// Suggest words for texts that are being typed.
 ///
 /// With --stdio, each line of standard input is a request or an act in JSON, and gets one line in answer; see
-/// the README. With --text, the suggestions for one text are shown.
+/// docs/typing.md. With --text, the suggestions for one text are shown.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Answer JSON lines from standard input until it ends.

@@ -108,15 +108,10 @@ impl<'a> Matrix<'a> {
         if self.layout == Layout::Rows {
             return self.rows_bytes(row, 1);
         }
-        let strip = self.strip(row / STRIP_ROWS)?;
+        let strip = self.rows_bytes(row / STRIP_ROWS * STRIP_ROWS, STRIP_ROWS)?;
         buffer.resize(self.row_bytes, 0);
         row_of_strip(self.format, strip, row % STRIP_ROWS, buffer);
         Some(buffer)
-    }
-
-    /// The bytes of one strip, or `None` beyond the last.
-    pub(crate) fn strip(&self, strip: usize) -> Option<&'a [u8]> {
-        self.rows_bytes(strip.checked_mul(STRIP_ROWS)?, STRIP_ROWS)
     }
 
     /// The bytes of `count` rows from `first` on, whole strips where rows are interleaved, or `None` where they do

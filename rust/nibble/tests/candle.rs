@@ -515,7 +515,7 @@ fn a_device_that_is_not_there_is_told_when_the_model_is_opened() {
             Err(error) => {
                 assert!(!is_built);
                 assert_eq!(error.kind(), ErrorKind::Backend);
-                let feature = format!("--features candle-{}`", device.name());
+                let feature = format!("`candle-{}`", device.name());
                 assert!(error.to_string().contains(&feature), "{error}");
             }
             // It may be there; where it is not, the CPU is.

@@ -88,8 +88,9 @@ fn rows_of_parts(rows: &[Row]) -> impl Iterator<Item = Range<usize>> {
 /// read keys and values that are neighbours in the cache.
 pub(super) fn plan(parts: &mut Vec<Part>, rows: &[Row], heads: Heads, wanted: usize) {
     let spans = rows_of_parts(rows).flat_map(|range| {
-        let lens = rows.iter().map(|row| row.position + 1);
-        let longest = lens.skip(range.start).take(range.len()).max().unwrap_or(0);
+        // The last row sees the most.
+        let last = rows.get(range.clone()).and_then(<[Row]>::last);
+        let longest = last.map_or(0, |row| row.position + 1);
         parts_of(longest).map(move |positions| (range.clone(), positions))
     });
     let spans: Vec<_> = spans.collect();
