@@ -332,6 +332,18 @@ impl Completer {
         self.suggest_in(generation, &asked.context, taps, asked.casing)
     }
 
+    /// Whether [`poll`](Self::poll) is going to give something: the last answer was not fresh, and a model that is ready works
+    /// on what was asked, or has been heard since.
+    pub fn awaits_model(&self) -> bool {
+        if self.model_state() != ModelState::Ready {
+            return false;
+        }
+        let asked = self.typing().last.clone().filter(|asked| !asked.fresh);
+        asked
+            .and_then(|asked| self.question(&asked.context)?.boundary)
+            .is_some_and(|(key, _)| self.scheduler.expects(key))
+    }
+
     /// How the text goes on for several words, where the model is sure enough; the suggestion replaces the
     /// begun word. Asks for it, and gives it on a later call: call it when nothing is typed for a moment.
     /// What is typed along a known phrase shortens it without a pass.

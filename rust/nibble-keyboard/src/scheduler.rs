@@ -347,12 +347,14 @@ impl Scheduler {
     /// Waits until the boundary `key` is known, is no longer being worked on, or `deadline` has passed.
     pub(crate) fn wait(&self, key: BoundaryKey, deadline: Instant) {
         self.wait_while(deadline, |state| {
-            let waits = |work: &Work| work.boundaries().contains(&key);
-            let waiting = state.mailbox.as_ref().is_some_and(waits);
-            let runs = |running: &Running| running.boundaries.contains(&key);
-            let running = state.running.as_ref().is_some_and(runs);
-            !state.cache.contains(key) && (waiting || running)
+            !state.cache.contains(key) && state.works_on(key)
         });
+    }
+
+    /// Whether the boundary `key` is known or being worked on.
+    pub(crate) fn expects(&self, key: BoundaryKey) -> bool {
+        let state = self.shared.lock();
+        state.cache.contains(key) || state.works_on(key)
     }
 
     /// Waits until the worker has nothing to do and has done all that it was told, or `deadline` has passed.
@@ -419,6 +421,13 @@ impl Drop for Scheduler {
 }
 
 impl State {
+    /// Whether the boundary `key` waits for the worker or is in the pass that runs.
+    fn works_on(&self, key: BoundaryKey) -> bool {
+        let waits = |work: &Work| work.boundaries().contains(&key);
+        let runs = |running: &Running| running.boundaries.contains(&key);
+        self.mailbox.as_ref().is_some_and(waits) || self.running.as_ref().is_some_and(runs)
+    }
+
     fn abort(&mut self) {
         self.mailbox = None;
         if let Some(running) = &self.running {

@@ -18,7 +18,6 @@ use crate::completer::Completer;
 use crate::controller::{
     Action, EngineNotice, Event, KeyboardController, Mirror, Request, Settings, TimedEvent,
 };
-use crate::scheduler::ModelState;
 use crate::suggestion::Suggestions;
 use crate::user_model::UserModelError;
 
@@ -103,12 +102,9 @@ impl TypingSession {
         ))
     }
 
-    /// Whether a model that is ready was not heard yet on the latest request.
+    /// Whether a model that is ready works on the latest request: whoever has no thread to wait polls while it does.
     pub fn awaits_model(&self) -> bool {
-        self.answer
-            .as_ref()
-            .is_some_and(|answer| !answer.suggestions.fresh)
-            && self.completer.model_state() == ModelState::Ready
+        self.answer.is_some() && self.completer.awaits_model()
     }
 
     /// Looks for ghost text, for when nothing was typed for a moment. It may take passes in the background;

@@ -189,6 +189,19 @@ fn the_models_answer_is_awaited_and_comes_by_poll() {
 }
 
 #[test]
+fn where_the_model_is_not_asked_nobody_waits_for_it() {
+    let mut typist = Typist::with_model();
+    typist.type_slowly("and the.");
+    let answer = typist.session.latest_answer().unwrap();
+    assert!(!answer.suggestions.fresh, "directly after a full stop");
+    assert!(!typist.session.awaits_model());
+    typist.type_text(" ");
+    assert!(typist.session.awaits_model());
+    typist.session.completer().reset();
+    assert!(!typist.session.awaits_model(), "the question is forgotten");
+}
+
+#[test]
 fn ghost_text_stays_while_it_is_typed_along_and_is_accepted() {
     let mut typist = Typist::with_model();
     typist.type_slowly("of the");
