@@ -30,6 +30,8 @@ pub(crate) enum Failure {
     Io { what: String, source: io::Error },
     /// What came in cannot be understood.
     Input(String),
+    /// The command was used wrongly, in a way that its parser does not see.
+    Usage(String),
     /// A lexicon or a word list that cannot be used.
     Lexicon {
         file: PathBuf,
@@ -72,6 +74,7 @@ impl Failure {
             Failure::Engine(error) | Failure::Line { source: error, .. } => error.kind().name(),
             Failure::Io { .. } => ErrorKind::Io.name(),
             Failure::Input(_) => "invalid_input",
+            Failure::Usage(_) => "usage",
             Failure::Lexicon { source, .. } => match &**source {
                 LexiconError::File(error) => error.kind().name(),
                 LexiconError::Io { .. } => ErrorKind::Io.name(),
@@ -93,7 +96,9 @@ impl Failure {
             Failure::Engine(error) => error.to_string(),
             Failure::Line { number, source } => format!("line {number}: {source}"),
             Failure::Io { what, source } => format!("{what}: {source}"),
-            Failure::Input(message) | Failure::SelfTest(message) => message.clone(),
+            Failure::Input(message) | Failure::Usage(message) | Failure::SelfTest(message) => {
+                message.clone()
+            }
             Failure::Lexicon { file, source } => match &**source {
                 // They name the file themselves.
                 LexiconError::File(error) => error.to_string(),
@@ -117,6 +122,7 @@ impl Failure {
             Failure::OutputClosed => return ExitCode::SUCCESS,
             Failure::Interrupted => return ExitCode::from(INTERRUPTED),
             Failure::Engine(error) if error.kind() == ErrorKind::InvalidArgument => MISUSED,
+            Failure::Usage(_) => MISUSED,
             _ => FAILED,
         };
         let message = self.message();

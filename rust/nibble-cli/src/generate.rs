@@ -123,10 +123,11 @@ impl StatsReport {
 }
 
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
-    let interrupt = Interrupt::install()?;
     let backend = arguments.backend.choice()?;
     let model = arguments.compute.open_on(backend, &arguments.model, None)?;
     let text = text::given_or_standard_input(arguments.prompt.as_deref())?;
+    // Only now: before, a Ctrl-C ends the process as it always does.
+    let interrupt = Interrupt::install()?;
     let prompt = model
         .tokenizer()
         .encode_prompt(&text, arguments.special.special_tokens())?;

@@ -124,7 +124,7 @@ impl TypingArguments {
         Layout::builtin(&self.layout).ok_or_else(|| {
             let names = Layout::builtin_names().join(", ");
             let name = &self.layout;
-            Failure::Input(format!("no layout is called {name:?} (there are: {names})"))
+            Failure::Usage(format!("no layout is called {name:?} (there are: {names})"))
         })
     }
 

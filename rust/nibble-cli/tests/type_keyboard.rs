@@ -84,13 +84,13 @@ fn words_that_were_typed_are_known_next_time() {
 #[test]
 fn without_a_terminal_keys_must_be_given_and_be_known() {
     let output = nibble("type --json").output().unwrap();
-    assert_eq!(json_error(&output).0, "invalid_input");
+    assert_eq!(json_error(&output).0, "usage");
     let output = nibble("type").output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no terminal"));
     let output = nibble("type --json --keys {space}").output().unwrap();
     let (kind, message) = json_error(&output);
-    assert_eq!(kind, "invalid_input");
+    assert_eq!((kind.as_str(), output.status.code()), ("usage", Some(2)));
     assert!(message.contains("{space}"), "{message}");
     assert_eq!(
         nibble("type --svg file").output().unwrap().status.code(),

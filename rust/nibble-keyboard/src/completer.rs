@@ -383,6 +383,7 @@ impl Completer {
                 None
             }
             Some(None) => None,
+            Some(Some(phrase)) if self.offends(&phrase.text, &question) => None,
             Some(Some(phrase)) => {
                 let head = context.before.len() - typed.len();
                 self.in_generation(generation)?.phrase = Some(ShownPhrase {
@@ -394,6 +395,12 @@ impl Completer {
                 self.typed_along(context, &question)
             }
         }
+    }
+
+    /// Whether a word of `text` is one that is not to be suggested.
+    fn offends(&self, text: &str, question: &Question<'_>) -> bool {
+        let is_offensive = |word: &str| self.lexicons.is_offensive(word, &question.languages);
+        !self.options.suggest_offensive && words(text).any(is_offensive)
     }
 
     /// The rest of the phrase shown last, if the text has gone on along it.
@@ -1145,6 +1152,7 @@ fn now() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lexicon::{Entry, Lexicon, build};
     use crate::user_model::Bounds;
 
     #[test]
@@ -1188,5 +1196,33 @@ mod tests {
             completer.with_user_model(|user| user.is_empty()),
             Some(true)
         );
+    }
+
+    #[test]
+    fn a_phrase_offends_by_any_of_its_words() {
+        let entry = |word: &str, offensive| Entry {
+            word: word.to_owned(),
+            count: 1,
+            offensive,
+        };
+        let mut file = Vec::new();
+        let words = [entry("the", false), entry("damn", true)];
+        build("en", words, &mut file).unwrap();
+        let lexicon = Arc::new(Lexicon::from_bytes(file).unwrap());
+        for suggest_offensive in [false, true] {
+            let options = CompleterOptions {
+                suggest_offensive,
+                ..CompleterOptions::default()
+            };
+            let lexicons = Lexicons::new(vec![lexicon.clone()]);
+            let completer = Completer::new(None, lexicons, None, options);
+            let context = EditorContext::default();
+            let question = completer.question(&context).unwrap();
+            assert_eq!(
+                completer.offends("the whole Damn", &question),
+                !suggest_offensive
+            );
+            assert!(!completer.offends("the whole", &question));
+        }
     }
 }

@@ -79,12 +79,12 @@ const LONG_POLL: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let keys = match &arguments.keys {
-        Some(keys) => Some(keys::parse(keys).map_err(Failure::Input)?),
+        Some(keys) => Some(keys::parse(keys).map_err(Failure::Usage)?),
         None if output.is_json() => {
-            return Err(Failure::Input("--json needs --keys".to_owned()));
+            return Err(Failure::Usage("--json needs --keys".to_owned()));
         }
         None if !std::io::stdout().is_terminal() => {
-            return Err(Failure::Input(
+            return Err(Failure::Usage(
                 "standard output is no terminal (--keys presses keys without one)".to_owned(),
             ));
         }
