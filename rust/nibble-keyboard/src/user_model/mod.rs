@@ -24,6 +24,7 @@ use std::path::Path;
 
 use unicode_segmentation::UnicodeSegmentation;
 
+pub use counts::After;
 pub use error::UserModelError;
 
 use crate::field::FieldKind;
@@ -244,13 +245,18 @@ impl UserModel {
     /// to words that they have not typed, so `P = P_user + (1 − mass) · P_others` is a
     /// distribution.
     pub fn score(&self, previous: Option<&str>, word: &str) -> Option<f32> {
-        let previous = previous.map(fold).unwrap_or_default();
-        self.counts.probability(&previous, &fold(word)).map(f32::ln)
+        self.after(previous).score(word)
     }
 
     /// Probability that the next word is one that the user has typed before.
     pub fn mass(&self, previous: Option<&str>) -> f32 {
-        self.counts.mass(&previous.map(fold).unwrap_or_default())
+        self.after(previous).mass()
+    }
+
+    /// What the user types after `previous` (`None` at the start of a sentence), for more than one
+    /// [`UserModel::score`] there.
+    pub fn after(&self, previous: Option<&str>) -> After<'_> {
+        self.counts.after(&previous.map(fold).unwrap_or_default())
     }
 
     /// The `limit` likeliest of the user's words that begin with `prefix` (case-folded), likeliest
@@ -262,7 +268,7 @@ impl UserModel {
         limit: usize,
     ) -> Vec<UserCompletion> {
         let prefix = fold(prefix);
-        let previous = previous.map(fold).unwrap_or_default();
+        let after = self.after(previous);
         let mut found: Vec<UserCompletion> = self
             .counts
             .words_from(&prefix)
@@ -270,7 +276,7 @@ impl UserModel {
             .filter_map(|(folded, counts)| {
                 Some(UserCompletion {
                     word: counts.text.clone(),
-                    log_probability: self.counts.probability(&previous, folded)?.ln(),
+                    log_probability: after.probability(folded, counts)?.ln(),
                     uses: counts.uses,
                 })
             })
