@@ -207,7 +207,7 @@ impl Counts {
     }
 
     /// What a habit counts now.
-    fn habit_of(&self, tally: &Tally) -> f32 {
+    pub(super) fn habit_of(&self, tally: &Tally) -> f32 {
         tally.at(self.now, HABIT_HALF_LIFE)
     }
 

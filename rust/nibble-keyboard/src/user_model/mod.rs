@@ -85,6 +85,9 @@ const MAX_LETTERS: usize = 48;
 
 /// A word typed this often is no slip.
 const TAUGHT_USES: u32 = 2;
+/// What a habit counts at least while its word is offered. Its half-life is 60 days, so a word typed twice
+/// has faded after 180 days, one typed eight times after 300. Typed once more, it is offered again.
+const LEAST_HABIT: f32 = 0.25;
 
 enum Backing {
     Memory,
@@ -260,7 +263,8 @@ impl UserModel {
     }
 
     /// The `limit` likeliest of the user's words that begin with `prefix` (case-folded), likeliest
-    /// first. Words that were typed only once are left out: they may be slips.
+    /// first. Words that were typed only once are left out: they may be slips. So are words that were not
+    /// typed for long, 180 days for one that was typed twice.
     pub fn completions(
         &self,
         prefix: &str,
@@ -272,7 +276,9 @@ impl UserModel {
         let mut found: Vec<UserCompletion> = self
             .counts
             .words_from(&prefix)
-            .filter(|(_, counts)| counts.uses >= TAUGHT_USES)
+            .filter(|(_, counts)| {
+                counts.uses >= TAUGHT_USES && self.counts.habit_of(&counts.habit) >= LEAST_HABIT
+            })
             .filter_map(|(folded, counts)| {
                 Some(UserCompletion {
                     word: counts.text.clone(),

@@ -125,6 +125,29 @@ fn old_words_fade_and_new_ones_lead() {
 }
 
 #[test]
+fn a_word_that_was_not_typed_for_long_is_offered_again_once_it_is_typed() {
+    let mut model = memory();
+    for _ in 0..2 {
+        write(&mut model, "meet Zbigniew", 0);
+    }
+    for _ in 0..8 {
+        write(&mut model, "meet Zora", 0);
+    }
+    write(&mut model, "hello", 179 * DAY);
+    assert_eq!(found(&model, "z", None), ["Zora", "Zbigniew"]);
+    write(&mut model, "hello", 181 * DAY);
+    assert_eq!(found(&model, "z", None), ["Zora"]);
+    // It is not corrected, and listed, all the same.
+    assert!(model.is_protected("Zbigniew") && model.words("zb").len() == 1);
+    write(&mut model, "hello", 299 * DAY);
+    assert_eq!(found(&model, "z", None), ["Zora"]);
+    write(&mut model, "hello", 301 * DAY);
+    assert!(found(&model, "z", None).is_empty());
+    write(&mut model, "meet Zbigniew", 301 * DAY);
+    assert_eq!(found(&model, "z", None), ["Zbigniew"]);
+}
+
+#[test]
 fn capitals_are_learned_only_where_they_mean_something() {
     let mut model = memory();
     write(&mut model, "Tomorrow in Paris", 0);
