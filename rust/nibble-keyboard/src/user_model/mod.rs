@@ -50,7 +50,9 @@ impl Default for Bounds {
         Bounds {
             max_words: 10_000,
             max_pairs: 30_000,
-            max_bytes: 2 << 20,
+            // As many words and pairs in a script of three bytes a letter take three quarters of it, the
+            // words that are appended before the next compaction the rest.
+            max_bytes: 4 << 20,
         }
     }
 }
@@ -220,13 +222,17 @@ impl UserModel {
         let room = |max: usize| max.saturating_sub(max / 8 + 1);
         let (mut words, mut pairs) = (room(max_words), room(max_pairs));
         let mut counts = self.counts.clone();
-        loop {
-            counts.prune(words, pairs);
-            let size: usize = encoded_len(&counts.records());
-            if size as u64 <= max_bytes / 2 || (words, pairs) == (0, 0) {
-                break;
+        counts.prune(words, pairs);
+        if matches!(self.backing, Backing::File(_)) {
+            while encoded_len(&counts.records()) > max_bytes / 4 * 3 {
+                // Pairs are the larger part of a file, and cost the user less.
+                (words, pairs) = match counts.len() {
+                    (0, 0) => break,
+                    (words, 0) => (words / 4 * 3, 0),
+                    (words, pairs) => (words, pairs / 4 * 3),
+                };
+                counts.prune(words, pairs);
             }
-            (words, pairs) = (words.min(counts.len().0) / 2, pairs.min(counts.len().1) / 2);
         }
         self.replace(counts)
     }
@@ -399,12 +405,12 @@ fn sum(records: &[Record]) -> Counts {
     counts
 }
 
-fn encoded_len(records: &[Record]) -> usize {
+fn encoded_len(records: &[Record]) -> u64 {
     let mut bytes = Vec::new();
     for record in records {
         record.write(&mut bytes);
     }
-    bytes.len()
+    bytes.len() as u64
 }
 
 /// Whether `word` is the kind of thing that is learned: letters, with apostrophes and hyphens.

@@ -418,6 +418,78 @@ fn a_model_grown_too_large_keeps_what_counts_most() {
     assert!((model.score(Some("my"), "favourite").unwrap() - score).abs() < 1e-3);
 }
 
+/// An export with all the words and pairs that the default bounds allow.
+fn full_export(alphabet: &str, letters: usize) -> (String, Bounds) {
+    let bounds = Bounds::default();
+    let alphabet: Vec<char> = alphabet.chars().collect();
+    let word = |number: usize| -> String {
+        let mut rest = number;
+        let letter = |_| {
+            let letter = alphabet[rest % alphabet.len()];
+            rest /= alphabet.len();
+            letter
+        };
+        (0..letters).map(letter).collect()
+    };
+    let mut text = String::new();
+    for number in 0..bounds.max_words {
+        text += &format!("word\t{}\t2\t2\t0\t2\t0\n", word(number));
+    }
+    for number in 0..bounds.max_pairs {
+        let previous = word(number % bounds.max_words);
+        let next = word((7 * number + number / bounds.max_words) % bounds.max_words);
+        text += &format!("pair\t{previous}\t{next}\t2\t0\n");
+    }
+    (text, bounds)
+}
+
+#[test]
+fn a_compaction_drops_an_eighth_whatever_the_script() {
+    let scripts = [
+        ("abcdefghijklmnopqrstuvwxyz", 8),
+        ("абвгдежзийклмнопрстуфхцчшщъыьэюя", 10),
+        ("कखगघचछजझटठडढतथदधनपफबभमयरलवशसह", 8),
+    ];
+    for (alphabet, letters) in scripts {
+        let (text, bounds) = full_export(alphabet, letters);
+        let place = Place::new();
+        let mut model = place.open();
+        model.import(&text).unwrap();
+        assert_eq!(model.counts.len(), (bounds.max_words, bounds.max_pairs));
+        write(&mut model, "straw", 0);
+        let (words, pairs) = model.counts.len();
+        assert!(words >= bounds.max_words * 85 / 100, "{words} words");
+        assert!(pairs >= bounds.max_pairs * 75 / 100, "{pairs} pairs");
+        assert!(place.bytes().len() as u64 <= bounds.max_bytes / 4 * 3 + 100);
+    }
+}
+
+#[test]
+fn pairs_go_before_words_where_the_file_is_too_large() {
+    let (text, bounds) = full_export("abcdefghijklmnopqrstuvwxyz", 8);
+    let bounds = Bounds {
+        max_bytes: 1 << 20,
+        ..bounds
+    };
+    let place = Place::new();
+    let mut model = UserModel::open(place.path(), bounds).unwrap();
+    model.import(&text).unwrap();
+    write(&mut model, "straw", 0);
+    let (words, pairs) = model.counts.len();
+    assert!(words >= bounds.max_words * 85 / 100, "{words} words");
+    assert!(pairs > 0 && pairs < bounds.max_pairs / 2, "{pairs} pairs");
+    // Without a file its size bounds nothing.
+    let mut model = UserModel::in_memory(Bounds {
+        max_bytes: 0,
+        ..bounds
+    });
+    model.import(&text).unwrap();
+    write(&mut model, "straw", 0);
+    let (words, pairs) = model.counts.len();
+    assert!(words >= bounds.max_words * 85 / 100, "{words} words");
+    assert!(pairs >= bounds.max_pairs * 75 / 100, "{pairs} pairs");
+}
+
 #[test]
 fn an_export_imports_into_the_same_model() {
     let mut model = memory();
