@@ -34,7 +34,8 @@ use counts::{Counts, WordCounts};
 use record::Record;
 use store::Store;
 
-/// How much a user model keeps.
+/// How much a user model keeps. A file that cannot be replaced by a smaller one, as on a full disk, grows
+/// beyond until it can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// Words, at most.
@@ -102,6 +103,8 @@ pub struct UserModel {
     counts: Counts,
     backing: Backing,
     bounds: Bounds,
+    /// What the next compaction waits for: the bounds, and more after a compaction that failed.
+    compact_at: Bounds,
 }
 
 impl UserModel {
@@ -111,6 +114,7 @@ impl UserModel {
             counts: Counts::default(),
             backing: Backing::Memory,
             bounds,
+            compact_at: bounds,
         }
     }
 
@@ -124,6 +128,7 @@ impl UserModel {
             counts: sum(&records),
             backing: Backing::File(store),
             bounds,
+            compact_at: bounds,
         })
     }
 
@@ -138,6 +143,7 @@ impl UserModel {
             counts,
             backing: Backing::ReadOnly,
             bounds: Bounds::default(),
+            compact_at: Bounds::default(),
         })
     }
 
@@ -192,8 +198,7 @@ impl UserModel {
     }
 
     fn learn(&mut self, record: Record) -> Result<(), UserModelError> {
-        // First of all: should it fail, nothing has been learned.
-        self.make_room()?;
+        self.make_room();
         match &mut self.backing {
             Backing::Memory => {}
             Backing::ReadOnly => return Err(UserModelError::ReadOnly),
@@ -203,8 +208,10 @@ impl UserModel {
         Ok(())
     }
 
-    /// Compacts the store and drops what counts least, where there is no room for one word more.
-    fn make_room(&mut self) -> Result<(), UserModelError> {
+    /// Compacts the store and drops what counts least, where there is no room for one word more. Where
+    /// that fails nothing is lost: it is tried again after some more words, since each attempt writes
+    /// the whole file.
+    fn make_room(&mut self) {
         let Bounds {
             max_words,
             max_pairs,
@@ -213,11 +220,30 @@ impl UserModel {
         let (words, pairs) = self.counts.len();
         let length = match &self.backing {
             Backing::File(store) => store.length(),
-            Backing::Memory | Backing::ReadOnly => 0,
+            Backing::Memory => 0,
+            Backing::ReadOnly => return,
         };
-        if words < max_words && pairs < max_pairs && length < max_bytes {
-            return Ok(());
+        let at = self.compact_at;
+        if words < at.max_words && pairs < at.max_pairs && length < at.max_bytes {
+            return;
         }
+        let compacted = self.compacted();
+        if self.replace(compacted).is_err() {
+            self.compact_at = Bounds {
+                max_words: max_words.max(words + max_words / 16 + 1),
+                max_pairs: max_pairs.max(pairs + max_pairs / 16 + 1),
+                max_bytes: max_bytes.max(length + max_bytes / 16 + 1),
+            };
+        }
+    }
+
+    /// The counts without those that count least.
+    fn compacted(&self) -> Counts {
+        let Bounds {
+            max_words,
+            max_pairs,
+            max_bytes,
+        } = self.bounds;
         // Somewhat less than allowed, so that the next word does not ask for it again.
         let room = |max: usize| max.saturating_sub(max / 8 + 1);
         let (mut words, mut pairs) = (room(max_words), room(max_pairs));
@@ -234,7 +260,7 @@ impl UserModel {
                 counts.prune(words, pairs);
             }
         }
-        self.replace(counts)
+        counts
     }
 
     /// Makes `counts` what the model and its store hold.
@@ -245,6 +271,7 @@ impl UserModel {
             Backing::File(store) => store.replace(&counts.records())?,
         }
         self.counts = counts;
+        self.compact_at = self.bounds;
         Ok(())
     }
 

@@ -620,23 +620,44 @@ fn a_failed_replacement_forgets_nothing() {
 }
 
 #[test]
-fn a_word_for_which_no_room_can_be_made_is_not_learned() {
-    let place = Place::new();
+fn words_are_learned_where_no_room_can_be_made_and_it_is_not_tried_for_each() {
+    let words: Vec<String> = ('a'..='z')
+        .flat_map(|first| ['k', 'l'].map(|second| format!("{first}{second}")))
+        .collect();
     let bounds = Bounds {
-        max_words: 2,
+        max_words: 32,
         ..Bounds::default()
     };
+    let place = Place::new();
     let mut model = UserModel::open(place.path(), bounds).unwrap();
-    write(&mut model, "keep this", 0);
-    let before = place.bytes();
+    let mut words = words.iter();
+    let mut learn = |model: &mut UserModel| {
+        let word = words.next().unwrap();
+        assert!(model.observe(FieldKind::Message, &[], word, 0).unwrap());
+        assert_eq!(model.words(word).len(), 1);
+        model.len()
+    };
+    for _ in 0..32 {
+        learn(&mut model);
+    }
     let obstacle = place.directory.path().join("words.tmp");
     std::fs::create_dir(&obstacle).unwrap();
-    let refused = model.observe(FieldKind::Message, &[], "more", 1);
-    assert!(matches!(refused, Err(UserModelError::Io { .. })));
-    assert_eq!((model.len(), place.bytes()), (2, before));
+    assert_eq!(learn(&mut model), 33);
+    // It could be done now, but is not tried before a sixteenth more was learned.
     std::fs::remove_dir(&obstacle).unwrap();
-    assert!(model.observe(FieldKind::Message, &[], "more", 1).unwrap());
-    assert_eq!(model.words("more").len(), 1);
+    assert_eq!([(); 2].map(|()| learn(&mut model)), [34, 35]);
+    assert_eq!(learn(&mut model), 28);
+    // As often as it fails.
+    std::fs::create_dir(&obstacle).unwrap();
+    for expected in 29..=38 {
+        assert_eq!(learn(&mut model), expected);
+    }
+    drop(model);
+    std::fs::remove_dir(&obstacle).unwrap();
+    // Reopening tries at once.
+    let mut model = UserModel::open(place.path(), bounds).unwrap();
+    assert_eq!(model.len(), 38);
+    assert_eq!(learn(&mut model), 28);
 }
 
 /// Runs [`fill_the_disk`] in a process that may not write files beyond a size: the system then
