@@ -17,7 +17,7 @@ pub struct UserModelBounds {
     #[uniffi(default = 30000)]
     pub max_pairs: u32,
     /// Size of the file in bytes: it is compacted once it has grown beyond.
-    #[uniffi(default = 2097152)]
+    #[uniffi(default = 4194304)]
     pub max_bytes: u64,
 }
 

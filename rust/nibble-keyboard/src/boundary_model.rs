@@ -63,6 +63,8 @@ pub(crate) struct BoundaryModel {
     start: Option<u32>,
     /// The primer encoded last, with its tokens.
     primer: (Arc<str>, Vec<u32>),
+    /// The conversation encoded last, with its tokens behind that primer.
+    conversation: (Arc<str>, Vec<u32>),
     /// Buffers of batched passes, from the first one on.
     batches: Option<Scratch>,
 }
@@ -104,6 +106,7 @@ impl BoundaryModel {
             after_space,
             start,
             primer: ("".into(), Vec::new()),
+            conversation: ("".into(), Vec::new()),
             batches: None,
         })
     }
@@ -118,20 +121,23 @@ impl BoundaryModel {
         if self.primer.0 != text.primer {
             let tokens = encode(text.primer.trim_end())?;
             self.primer = (text.primer.clone(), last(&tokens, MAX_PRIMER).to_vec());
+            // Whether it begins with a line break depends on the primer.
+            self.conversation = ("".into(), Vec::new());
         }
-        let mut tokens: Vec<u32> = self
-            .start
-            .into_iter()
-            .chain(self.primer.1.clone())
-            .collect();
-
-        let mut line_break = if self.primer.1.is_empty() { "" } else { "\n" };
-        let conversation = text.conversation.trim_end();
-        if !conversation.is_empty() {
-            let encoded = encode(&format!("{line_break}{conversation}"))?;
-            tokens.extend(last(&encoded, MAX_CONVERSATION));
-            line_break = "\n";
+        let line_break = |before: &[u32]| if before.is_empty() { "" } else { "\n" };
+        if self.conversation.0 != text.conversation {
+            let mut tokens = Vec::new();
+            let conversation = text.conversation.trim_end();
+            if !conversation.is_empty() {
+                let line_break = line_break(&self.primer.1);
+                tokens = encode(&format!("{line_break}{conversation}"))?;
+            }
+            let tokens = last(&tokens, MAX_CONVERSATION).to_vec();
+            self.conversation = (text.conversation.clone(), tokens);
         }
+        let before = [self.primer.1.as_slice(), &self.conversation.1].concat();
+        let line_break = line_break(&before);
+        let mut tokens: Vec<u32> = self.start.into_iter().chain(before).collect();
         let window = encode(&format!("{line_break}{}", text.window))?;
         let excess = window
             .len()
@@ -478,6 +484,45 @@ mod tests {
             shared.starts_with(&primer[..primer.len() - 1]),
             "the primer is a common prefix"
         );
+    }
+
+    #[test]
+    fn a_conversation_is_encoded_once() {
+        let mut model = tiny();
+        let of = |primer: &str, conversation: &str, before: &str| BoundaryText {
+            conversation: conversation.into(),
+            ..text(primer, before)
+        };
+        for primer in ["", "In the beginning\n"] {
+            for conversation in ["what is thy name?", "", "said he\nand he said"] {
+                let text = of(primer, conversation, "And");
+                let expected = tiny().tokens(&text).unwrap();
+                assert_eq!(model.tokens(&text).unwrap(), expected);
+                assert_eq!(model.tokens(&text).unwrap(), expected);
+            }
+        }
+        // What is held is what is read, until primer or conversation change.
+        let held = |model: &mut BoundaryModel| {
+            let text = of("In the beginning\n", "said he", "And");
+            model.tokens(&text).unwrap();
+            model.conversation.1 = vec![7; 9];
+        };
+        let mark = |model: &mut BoundaryModel, text: &BoundaryText| {
+            model
+                .tokens(text)
+                .unwrap()
+                .windows(9)
+                .any(|nine| nine == [7; 9])
+        };
+        held(&mut model);
+        let longer = of("In the beginning\n", "said he", "And it came");
+        assert!(mark(&mut model, &longer));
+        assert!(!mark(&mut model, &of("", "said he", "And")));
+        held(&mut model);
+        assert!(!mark(
+            &mut model,
+            &of("In the beginning\n", "he said", "And")
+        ));
     }
 
     #[test]

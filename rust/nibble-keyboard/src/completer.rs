@@ -24,7 +24,7 @@ use crate::scorer::{Completions, ModelEvidence, ScoredWord, Scorer, UserEvidence
 use crate::suggestion::{EditorContext, Suggestion, SuggestionKind, Suggestions};
 use crate::text::fold;
 use crate::user_model::{UserModel, UserModelError};
-use crate::window::window;
+use crate::window::{newest_messages, window};
 use crate::word_table::WordTable;
 
 /// How a [`Completer`] works.
@@ -229,14 +229,11 @@ impl Completer {
         self.scheduler.wait_idle(Instant::now() + timeout);
     }
 
-    /// Messages before the field, oldest first, which the model reads before its text. They are forgotten
-    /// on [`blur`](Self::blur).
+    /// Messages before the field, oldest first, which the model reads before its text. The newest are kept,
+    /// up to 2,048 Unicode scalar values, and forgotten on [`blur`](Self::blur).
     pub fn set_conversation(&self, messages: &[&str]) {
-        let lines: Vec<String> = messages
-            .iter()
-            .map(|text| text.replace('\n', " "))
-            .collect();
-        self.typing().conversation = lines.join("\n").into();
+        let conversation = newest_messages(messages).into();
+        self.typing().conversation = conversation;
     }
 
     /// Changes how many suggestions an answer has.
@@ -1154,6 +1151,21 @@ mod tests {
     use super::*;
     use crate::lexicon::{Entry, Lexicon, build};
     use crate::user_model::Bounds;
+
+    #[test]
+    fn of_a_conversation_the_newest_messages_are_kept() {
+        let lexicons = Lexicons::new(Vec::new());
+        let completer = Completer::new(None, lexicons, None, CompleterOptions::default());
+        let messages: Vec<String> = (1000..2000).map(|number| format!("no {number}")).collect();
+        let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
+        completer.set_conversation(&messages);
+        let question = EditorContext::default();
+        let question = completer.question(&question).unwrap();
+        let (_, text) = question.boundary.unwrap();
+        let first = 2000 - 2048 / "no 1000\n".len();
+        assert!(text.conversation.starts_with(&format!("no {first}\n")));
+        assert!(text.conversation.ends_with("\nno 1999"));
+    }
 
     #[test]
     fn what_began_before_a_field_lost_the_focus_brings_nothing_of_it_back() {

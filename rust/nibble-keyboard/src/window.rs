@@ -1,4 +1,6 @@
-//! How much of the text before a word the model reads.
+//! How much of the text before a word, and of the messages before that, the model reads.
+
+use crate::text::last_scalars;
 
 /// Characters that the model reads at least, once the text is long enough.
 const WINDOW_MIN: usize = 256;
@@ -52,6 +54,49 @@ pub fn window(context: &str) -> &str {
         .unwrap_or(context)
 }
 
+/// Characters of the messages before a field that are kept: more than the tokens that the model reads of them.
+pub(crate) const CONVERSATION_CHARACTERS: usize = 2048;
+
+/// The newest of `messages` (oldest first) that fit, a line each. Of a newest one that is longer by itself the end,
+/// from the start of a word on.
+pub(crate) fn newest_messages(messages: &[&str]) -> String {
+    let mut room = CONVERSATION_CHARACTERS;
+    let mut kept: Vec<String> = Vec::new();
+    for message in messages.iter().rev() {
+        let characters = message.chars().count();
+        if characters > room {
+            if kept.is_empty() {
+                kept.push(last_words(message, room).replace('\n', " "));
+            }
+            break;
+        }
+        kept.push(message.replace('\n', " "));
+        // The line break counts as well.
+        room = room.saturating_sub(characters + 1);
+    }
+    kept.reverse();
+    kept.join("\n")
+}
+
+/// The last words of `text`, of no more than `count` characters. Where no word begins soon, it is cut anywhere:
+/// not every script has spaces.
+fn last_words(text: &str, count: usize) -> &str {
+    const LONGEST_WORD: usize = 64;
+    // With the character before, which may be the space.
+    let Some(end) = last_scalars(text, count + 1) else {
+        return text;
+    };
+    let space = end
+        .char_indices()
+        .take(LONGEST_WORD)
+        .find(|(_, character)| character.is_whitespace());
+    match space {
+        Some((index, space)) => end.get(index + space.len_utf8()..),
+        None => last_scalars(text, count),
+    }
+    .unwrap_or_default()
+}
+
 /// Where the last `count` characters begin; `None` where there are no more than that.
 fn nth_from_end(text: &str, count: usize) -> Option<usize> {
     let mut indices = text.char_indices().rev().skip(count.saturating_sub(1));
@@ -87,6 +132,43 @@ mod tests {
             "word ".repeat(70)
         );
         assert_eq!(window(&long), "word ".repeat(70));
+    }
+
+    #[test]
+    fn the_newest_messages_are_kept_whole() {
+        assert_eq!(newest_messages(&[]), "");
+        assert_eq!(
+            newest_messages(&["hi", "how\nare you?"]),
+            "hi\nhow are you?"
+        );
+        let message = "é".repeat(1023);
+        let fits = format!("{message}\n{message}");
+        assert_eq!(newest_messages(&["old", &message, &message]), fits);
+        assert_eq!(
+            newest_messages(&[&message, &message, "new"]),
+            format!("{message}\nnew")
+        );
+        // What is older than a message that does not fit would stand in the wrong place.
+        let long = "word ".repeat(500);
+        assert_eq!(newest_messages(&["old", &long, "new"]), "new");
+    }
+
+    #[test]
+    fn a_message_that_is_longer_than_all_that_is_kept_is_cut_at_a_word() {
+        let long = "words ".repeat(500);
+        let kept = newest_messages(&["old", long.trim_end()]);
+        assert!(kept.starts_with("words words") && long.trim_end().ends_with(&kept));
+        let characters = kept.chars().count();
+        assert!((CONVERSATION_CHARACTERS - 6..=CONVERSATION_CHARACTERS).contains(&characters));
+        let spaceless = newest_messages(&[&"漢".repeat(5000)]);
+        assert_eq!(spaceless, "漢".repeat(CONVERSATION_CHARACTERS));
+        let late = format!("{} 漢", "漢".repeat(5000));
+        assert_eq!(
+            newest_messages(&[&late]).chars().count(),
+            CONVERSATION_CHARACTERS
+        );
+        let exact = format!("x {}", "y".repeat(CONVERSATION_CHARACTERS));
+        assert_eq!(newest_messages(&[&exact]), exact[2..]);
     }
 
     fn text() -> impl Strategy<Value = String> {

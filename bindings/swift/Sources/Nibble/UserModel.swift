@@ -16,7 +16,7 @@ public final class UserModel: Sendable {
         public var maxBytes: UInt64
 
         /// Bounds; what is not named is as usual.
-        public init(maxWords: Int = 10_000, maxPairs: Int = 30_000, maxBytes: UInt64 = 2 << 20) {
+        public init(maxWords: Int = 10_000, maxPairs: Int = 30_000, maxBytes: UInt64 = 4 << 20) {
             self.maxWords = maxWords
             self.maxPairs = maxPairs
             self.maxBytes = maxBytes

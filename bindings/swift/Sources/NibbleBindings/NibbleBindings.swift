@@ -7159,7 +7159,7 @@ public struct UserModelBounds: Equatable, Hashable {
          */maxPairs: UInt32 = UInt32(30000), 
         /**
          * Size of the file in bytes: it is compacted once it has grown beyond.
-         */maxBytes: UInt64 = UInt64(2097152)) {
+         */maxBytes: UInt64 = UInt64(4194304)) {
         self.maxWords = maxWords
         self.maxPairs = maxPairs
         self.maxBytes = maxBytes

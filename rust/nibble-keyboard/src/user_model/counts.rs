@@ -39,6 +39,56 @@ pub(super) struct Counts {
     now: i64,
 }
 
+/// What the user types after one word: the counts of its successors are summed once, for any number
+/// of words that are asked about.
+pub struct After<'a> {
+    counts: &'a Counts,
+    successors: Option<&'a BTreeMap<String, Tally>>,
+    /// Sum of the successors' counts.
+    all: f32,
+}
+
+impl After<'_> {
+    /// Natural logarithm of the probability of `word`; see [`UserModel::score`](super::UserModel::score).
+    pub fn score(&self, word: &str) -> Option<f32> {
+        let folded = fold(word);
+        let counts = self.counts.words.get(&folded)?;
+        self.probability(&folded, counts).map(f32::ln)
+    }
+
+    /// P(word | previous): counts of the pair, backed off to [`Counts::single`]. `None` for a word that
+    /// was never typed.
+    pub(super) fn probability(&self, folded: &str, word: &WordCounts) -> Option<f32> {
+        if word.uses == 0 {
+            return None;
+        }
+        let single = self.counts.single(word);
+        let Some(successors) = self.successors else {
+            return Some(single);
+        };
+        let pair = successors
+            .get(folded)
+            .map_or(0.0, |tally| self.counts.habit_of(tally));
+        Some((pair + BACK_OFF * single) / (self.all + BACK_OFF))
+    }
+
+    /// Probability that the next word is one that the user has typed before: the sum over all words.
+    pub fn mass(&self) -> f32 {
+        let counts = self.counts;
+        let known = |all: Tally, new: f32, half_life: f32| {
+            let all = all.at(counts.now, half_life);
+            all / (all + new)
+        };
+        let habit = known(counts.habit, NEW_HABIT, HABIT_HALF_LIFE);
+        let topic = known(counts.topic, NEW_TOPIC, TOPIC_HALF_LIFE);
+        let single = (habit + topic) / 2.0;
+        if self.successors.is_none() {
+            return single;
+        }
+        (self.all + BACK_OFF * single) / (self.all + BACK_OFF)
+    }
+}
+
 impl Counts {
     pub(super) fn apply(&mut self, record: &Record) {
         match record {
@@ -144,40 +194,21 @@ impl Counts {
         (habit + topic) / 2.0
     }
 
-    /// P(word | previous): counts of the pair, backed off to [`Counts::single`].
-    pub(super) fn probability(&self, previous: &str, folded: &str) -> Option<f32> {
-        let single = self
-            .words
-            .get(folded)
-            .filter(|word| word.uses > 0)
-            .map(|w| self.single(w))?;
-        let Some(successors) = self.pairs.get(previous) else {
-            return Some(single);
-        };
-        let count = |tally: &Tally| tally.at(self.now, HABIT_HALF_LIFE);
-        let pair = successors.get(folded).map_or(0.0, count);
-        let all: f32 = successors.values().map(count).sum();
-        Some((pair + BACK_OFF * single) / (all + BACK_OFF))
+    /// What follows `previous` (folded; empty at the start of a sentence).
+    pub(super) fn after(&self, previous: &str) -> After<'_> {
+        let successors = self.pairs.get(previous);
+        After {
+            counts: self,
+            successors,
+            all: successors.map_or(0.0, |successors| {
+                successors.values().map(|tally| self.habit_of(tally)).sum()
+            }),
+        }
     }
 
-    /// Sum of [`Counts::probability`] over all words: what is left belongs to words that the user
-    /// has not typed.
-    pub(super) fn mass(&self, previous: &str) -> f32 {
-        let known = |all: Tally, new: f32, half_life: f32| {
-            let all = all.at(self.now, half_life);
-            all / (all + new)
-        };
-        let habit = known(self.habit, NEW_HABIT, HABIT_HALF_LIFE);
-        let topic = known(self.topic, NEW_TOPIC, TOPIC_HALF_LIFE);
-        let single = (habit + topic) / 2.0;
-        let Some(successors) = self.pairs.get(previous) else {
-            return single;
-        };
-        let all: f32 = successors
-            .values()
-            .map(|tally| tally.at(self.now, HABIT_HALF_LIFE))
-            .sum();
-        (all + BACK_OFF * single) / (all + BACK_OFF)
+    /// What a habit counts now.
+    pub(super) fn habit_of(&self, tally: &Tally) -> f32 {
+        tally.at(self.now, HABIT_HALF_LIFE)
     }
 
     /// Forgets a word, alone and in pairs; whether it was there.
@@ -193,7 +224,7 @@ impl Counts {
     }
 
     /// Drops pairs of which the second word was never typed: an import or a damaged file may hold
-    /// them, and [`Counts::mass`] would count what no word gets.
+    /// them, and [`After::mass`] would count what no word gets.
     pub(super) fn drop_unknown_pairs(&mut self) {
         let words = &self.words;
         self.pairs.retain(|_, successors| {
@@ -206,9 +237,8 @@ impl Counts {
     /// counts as one more use, so that it is kept for some time as well.
     pub(super) fn prune(&mut self, max_words: usize, max_pairs: usize) {
         if self.words.len() > max_words {
-            let weight = |word: &WordCounts| {
-                word.habit.at(self.now, HABIT_HALF_LIFE) + f32::from(u8::from(word.reverted))
-            };
+            let weight =
+                |word: &WordCounts| self.habit_of(&word.habit) + f32::from(u8::from(word.reverted));
             let mut weights: Vec<(f32, String)> = self
                 .words
                 .iter()
@@ -229,7 +259,7 @@ impl Counts {
             let mut weights: Vec<(f32, &String, &String)> = Vec::with_capacity(count);
             for (previous, successors) in &self.pairs {
                 let of = successors.iter().map(|(word, tally)| {
-                    let weight = tally.at(self.now, HABIT_HALF_LIFE);
+                    let weight = self.habit_of(tally);
                     (weight, previous, word)
                 });
                 weights.extend(of);
@@ -296,5 +326,52 @@ impl Counts {
             self.words.len(),
             self.pairs.values().map(BTreeMap::len).sum(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// [`After::probability`] with a sum for each word.
+    fn slow_probability(counts: &Counts, previous: &str, folded: &str) -> Option<f32> {
+        let word = counts.words.get(folded).filter(|word| word.uses > 0)?;
+        let single = counts.single(word);
+        let Some(successors) = counts.pairs.get(previous) else {
+            return Some(single);
+        };
+        let count = |tally: &Tally| tally.at(counts.now, HABIT_HALF_LIFE);
+        let pair = successors.get(folded).map_or(0.0, count);
+        let all: f32 = successors.values().map(count).sum();
+        Some((pair + BACK_OFF * single) / (all + BACK_OFF))
+    }
+
+    proptest! {
+        #[test]
+        fn successors_that_are_summed_once_give_the_same_probabilities(
+            typed in prop::collection::vec((0usize..7, 0usize..6, 0i64..400), 0..60)
+        ) {
+            let words = ["alpha", "beta", "gamma", "delta", "épsilon", "мир", ""];
+            let mut counts = Counts::default();
+            for (previous, word, day) in typed {
+                counts.observe(day * 86_400, words[previous], words[word]);
+            }
+            counts.apply(&Record::Reverted { time: 0, word: "never".to_owned() });
+            for previous in words {
+                let after = counts.after(previous);
+                let mut sum = 0.0;
+                for word in words.into_iter().chain(["never"]) {
+                    let slow = slow_probability(&counts, previous, word);
+                    let known = counts.word(word);
+                    let found = known.and_then(|known| after.probability(word, known));
+                    prop_assert_eq!(found, slow);
+                    prop_assert_eq!(after.score(word), slow.map(f32::ln));
+                    sum += slow.unwrap_or_default();
+                }
+                prop_assert!((after.mass() - sum).abs() < 1e-3);
+            }
+        }
     }
 }

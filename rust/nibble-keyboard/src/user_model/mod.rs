@@ -24,6 +24,7 @@ use std::path::Path;
 
 use unicode_segmentation::UnicodeSegmentation;
 
+pub use counts::After;
 pub use error::UserModelError;
 
 use crate::field::FieldKind;
@@ -33,7 +34,8 @@ use counts::{Counts, WordCounts};
 use record::Record;
 use store::Store;
 
-/// How much a user model keeps.
+/// How much a user model keeps. A file that cannot be replaced by a smaller one, as on a full disk, grows
+/// beyond until it can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// Words, at most.
@@ -49,7 +51,9 @@ impl Default for Bounds {
         Bounds {
             max_words: 10_000,
             max_pairs: 30_000,
-            max_bytes: 2 << 20,
+            // As many words and pairs in a script of three bytes a letter take three quarters of it, the
+            // words that are appended before the next compaction the rest.
+            max_bytes: 4 << 20,
         }
     }
 }
@@ -84,6 +88,9 @@ const MAX_LETTERS: usize = 48;
 
 /// A word typed this often is no slip.
 const TAUGHT_USES: u32 = 2;
+/// What a habit counts at least while its word is offered. Its half-life is 60 days, so a word typed twice
+/// has faded after 180 days, one typed eight times after 300. Typed once more, it is offered again.
+const LEAST_HABIT: f32 = 0.25;
 
 enum Backing {
     Memory,
@@ -96,6 +103,8 @@ pub struct UserModel {
     counts: Counts,
     backing: Backing,
     bounds: Bounds,
+    /// What the next compaction waits for: the bounds, and more after a compaction that failed.
+    compact_at: Bounds,
 }
 
 impl UserModel {
@@ -105,6 +114,7 @@ impl UserModel {
             counts: Counts::default(),
             backing: Backing::Memory,
             bounds,
+            compact_at: bounds,
         }
     }
 
@@ -118,6 +128,7 @@ impl UserModel {
             counts: sum(&records),
             backing: Backing::File(store),
             bounds,
+            compact_at: bounds,
         })
     }
 
@@ -132,6 +143,7 @@ impl UserModel {
             counts,
             backing: Backing::ReadOnly,
             bounds: Bounds::default(),
+            compact_at: Bounds::default(),
         })
     }
 
@@ -186,8 +198,7 @@ impl UserModel {
     }
 
     fn learn(&mut self, record: Record) -> Result<(), UserModelError> {
-        // First of all: should it fail, nothing has been learned.
-        self.make_room()?;
+        self.make_room();
         match &mut self.backing {
             Backing::Memory => {}
             Backing::ReadOnly => return Err(UserModelError::ReadOnly),
@@ -197,8 +208,10 @@ impl UserModel {
         Ok(())
     }
 
-    /// Compacts the store and drops what counts least, where there is no room for one word more.
-    fn make_room(&mut self) -> Result<(), UserModelError> {
+    /// Compacts the store and drops what counts least, where there is no room for one word more. Where
+    /// that fails nothing is lost: it is tried again after some more words, since each attempt writes
+    /// the whole file.
+    fn make_room(&mut self) {
         let Bounds {
             max_words,
             max_pairs,
@@ -207,24 +220,47 @@ impl UserModel {
         let (words, pairs) = self.counts.len();
         let length = match &self.backing {
             Backing::File(store) => store.length(),
-            Backing::Memory | Backing::ReadOnly => 0,
+            Backing::Memory => 0,
+            Backing::ReadOnly => return,
         };
-        if words < max_words && pairs < max_pairs && length < max_bytes {
-            return Ok(());
+        let at = self.compact_at;
+        if words < at.max_words && pairs < at.max_pairs && length < at.max_bytes {
+            return;
         }
+        let compacted = self.compacted();
+        if self.replace(compacted).is_err() {
+            self.compact_at = Bounds {
+                max_words: max_words.max(words + max_words / 16 + 1),
+                max_pairs: max_pairs.max(pairs + max_pairs / 16 + 1),
+                max_bytes: max_bytes.max(length + max_bytes / 16 + 1),
+            };
+        }
+    }
+
+    /// The counts without those that count least.
+    fn compacted(&self) -> Counts {
+        let Bounds {
+            max_words,
+            max_pairs,
+            max_bytes,
+        } = self.bounds;
         // Somewhat less than allowed, so that the next word does not ask for it again.
         let room = |max: usize| max.saturating_sub(max / 8 + 1);
         let (mut words, mut pairs) = (room(max_words), room(max_pairs));
         let mut counts = self.counts.clone();
-        loop {
-            counts.prune(words, pairs);
-            let size: usize = encoded_len(&counts.records());
-            if size as u64 <= max_bytes / 2 || (words, pairs) == (0, 0) {
-                break;
+        counts.prune(words, pairs);
+        if matches!(self.backing, Backing::File(_)) {
+            while encoded_len(&counts.records()) > max_bytes / 4 * 3 {
+                // Pairs are the larger part of a file, and cost the user less.
+                (words, pairs) = match counts.len() {
+                    (0, 0) => break,
+                    (words, 0) => (words / 4 * 3, 0),
+                    (words, pairs) => (words, pairs / 4 * 3),
+                };
+                counts.prune(words, pairs);
             }
-            (words, pairs) = (words.min(counts.len().0) / 2, pairs.min(counts.len().1) / 2);
         }
-        self.replace(counts)
+        counts
     }
 
     /// Makes `counts` what the model and its store hold.
@@ -235,6 +271,7 @@ impl UserModel {
             Backing::File(store) => store.replace(&counts.records())?,
         }
         self.counts = counts;
+        self.compact_at = self.bounds;
         Ok(())
     }
 
@@ -244,17 +281,23 @@ impl UserModel {
     /// to words that they have not typed, so `P = P_user + (1 − mass) · P_others` is a
     /// distribution.
     pub fn score(&self, previous: Option<&str>, word: &str) -> Option<f32> {
-        let previous = previous.map(fold).unwrap_or_default();
-        self.counts.probability(&previous, &fold(word)).map(f32::ln)
+        self.after(previous).score(word)
     }
 
     /// Probability that the next word is one that the user has typed before.
     pub fn mass(&self, previous: Option<&str>) -> f32 {
-        self.counts.mass(&previous.map(fold).unwrap_or_default())
+        self.after(previous).mass()
+    }
+
+    /// What the user types after `previous` (`None` at the start of a sentence), for more than one
+    /// [`UserModel::score`] there.
+    pub fn after(&self, previous: Option<&str>) -> After<'_> {
+        self.counts.after(&previous.map(fold).unwrap_or_default())
     }
 
     /// The `limit` likeliest of the user's words that begin with `prefix` (case-folded), likeliest
-    /// first. Words that were typed only once are left out: they may be slips.
+    /// first. Words that were typed only once are left out: they may be slips. So are words that were not
+    /// typed for long, 180 days for one that was typed twice.
     pub fn completions(
         &self,
         prefix: &str,
@@ -262,15 +305,17 @@ impl UserModel {
         limit: usize,
     ) -> Vec<UserCompletion> {
         let prefix = fold(prefix);
-        let previous = previous.map(fold).unwrap_or_default();
+        let after = self.after(previous);
         let mut found: Vec<UserCompletion> = self
             .counts
             .words_from(&prefix)
-            .filter(|(_, counts)| counts.uses >= TAUGHT_USES)
+            .filter(|(_, counts)| {
+                counts.uses >= TAUGHT_USES && self.counts.habit_of(&counts.habit) >= LEAST_HABIT
+            })
             .filter_map(|(folded, counts)| {
                 Some(UserCompletion {
                     word: counts.text.clone(),
-                    log_probability: self.counts.probability(&previous, folded)?.ln(),
+                    log_probability: after.probability(folded, counts)?.ln(),
                     uses: counts.uses,
                 })
             })
@@ -387,12 +432,12 @@ fn sum(records: &[Record]) -> Counts {
     counts
 }
 
-fn encoded_len(records: &[Record]) -> usize {
+fn encoded_len(records: &[Record]) -> u64 {
     let mut bytes = Vec::new();
     for record in records {
         record.write(&mut bytes);
     }
-    bytes.len()
+    bytes.len() as u64
 }
 
 /// Whether `word` is the kind of thing that is learned: letters, with apostrophes and hyphens.

@@ -125,6 +125,29 @@ fn old_words_fade_and_new_ones_lead() {
 }
 
 #[test]
+fn a_word_that_was_not_typed_for_long_is_offered_again_once_it_is_typed() {
+    let mut model = memory();
+    for _ in 0..2 {
+        write(&mut model, "meet Zbigniew", 0);
+    }
+    for _ in 0..8 {
+        write(&mut model, "meet Zora", 0);
+    }
+    write(&mut model, "hello", 179 * DAY);
+    assert_eq!(found(&model, "z", None), ["Zora", "Zbigniew"]);
+    write(&mut model, "hello", 181 * DAY);
+    assert_eq!(found(&model, "z", None), ["Zora"]);
+    // It is not corrected, and listed, all the same.
+    assert!(model.is_protected("Zbigniew") && model.words("zb").len() == 1);
+    write(&mut model, "hello", 299 * DAY);
+    assert_eq!(found(&model, "z", None), ["Zora"]);
+    write(&mut model, "hello", 301 * DAY);
+    assert!(found(&model, "z", None).is_empty());
+    write(&mut model, "meet Zbigniew", 301 * DAY);
+    assert_eq!(found(&model, "z", None), ["Zbigniew"]);
+}
+
+#[test]
 fn capitals_are_learned_only_where_they_mean_something() {
     let mut model = memory();
     write(&mut model, "Tomorrow in Paris", 0);
@@ -395,6 +418,78 @@ fn a_model_grown_too_large_keeps_what_counts_most() {
     assert!((model.score(Some("my"), "favourite").unwrap() - score).abs() < 1e-3);
 }
 
+/// An export with all the words and pairs that the default bounds allow.
+fn full_export(alphabet: &str, letters: usize) -> (String, Bounds) {
+    let bounds = Bounds::default();
+    let alphabet: Vec<char> = alphabet.chars().collect();
+    let word = |number: usize| -> String {
+        let mut rest = number;
+        let letter = |_| {
+            let letter = alphabet[rest % alphabet.len()];
+            rest /= alphabet.len();
+            letter
+        };
+        (0..letters).map(letter).collect()
+    };
+    let mut text = String::new();
+    for number in 0..bounds.max_words {
+        text += &format!("word\t{}\t2\t2\t0\t2\t0\n", word(number));
+    }
+    for number in 0..bounds.max_pairs {
+        let previous = word(number % bounds.max_words);
+        let next = word((7 * number + number / bounds.max_words) % bounds.max_words);
+        text += &format!("pair\t{previous}\t{next}\t2\t0\n");
+    }
+    (text, bounds)
+}
+
+#[test]
+fn a_compaction_drops_an_eighth_whatever_the_script() {
+    let scripts = [
+        ("abcdefghijklmnopqrstuvwxyz", 8),
+        ("абвгдежзийклмнопрстуфхцчшщъыьэюя", 10),
+        ("कखगघचछजझटठडढतथदधनपफबभमयरलवशसह", 8),
+    ];
+    for (alphabet, letters) in scripts {
+        let (text, bounds) = full_export(alphabet, letters);
+        let place = Place::new();
+        let mut model = place.open();
+        model.import(&text).unwrap();
+        assert_eq!(model.counts.len(), (bounds.max_words, bounds.max_pairs));
+        write(&mut model, "straw", 0);
+        let (words, pairs) = model.counts.len();
+        assert!(words >= bounds.max_words * 85 / 100, "{words} words");
+        assert!(pairs >= bounds.max_pairs * 75 / 100, "{pairs} pairs");
+        assert!(place.bytes().len() as u64 <= bounds.max_bytes / 4 * 3 + 100);
+    }
+}
+
+#[test]
+fn pairs_go_before_words_where_the_file_is_too_large() {
+    let (text, bounds) = full_export("abcdefghijklmnopqrstuvwxyz", 8);
+    let bounds = Bounds {
+        max_bytes: 1 << 20,
+        ..bounds
+    };
+    let place = Place::new();
+    let mut model = UserModel::open(place.path(), bounds).unwrap();
+    model.import(&text).unwrap();
+    write(&mut model, "straw", 0);
+    let (words, pairs) = model.counts.len();
+    assert!(words >= bounds.max_words * 85 / 100, "{words} words");
+    assert!(pairs > 0 && pairs < bounds.max_pairs / 2, "{pairs} pairs");
+    // Without a file its size bounds nothing.
+    let mut model = UserModel::in_memory(Bounds {
+        max_bytes: 0,
+        ..bounds
+    });
+    model.import(&text).unwrap();
+    write(&mut model, "straw", 0);
+    let (words, pairs) = model.counts.len();
+    assert!(words >= bounds.max_words * 85 / 100, "{words} words");
+    assert!(pairs >= bounds.max_pairs * 75 / 100, "{pairs} pairs");
+}
+
 #[test]
 fn an_export_imports_into_the_same_model() {
     let mut model = memory();
@@ -525,23 +620,44 @@ fn a_failed_replacement_forgets_nothing() {
 }
 
 #[test]
-fn a_word_for_which_no_room_can_be_made_is_not_learned() {
-    let place = Place::new();
+fn words_are_learned_where_no_room_can_be_made_and_it_is_not_tried_for_each() {
+    let words: Vec<String> = ('a'..='z')
+        .flat_map(|first| ['k', 'l'].map(|second| format!("{first}{second}")))
+        .collect();
     let bounds = Bounds {
-        max_words: 2,
+        max_words: 32,
         ..Bounds::default()
     };
+    let place = Place::new();
     let mut model = UserModel::open(place.path(), bounds).unwrap();
-    write(&mut model, "keep this", 0);
-    let before = place.bytes();
+    let mut words = words.iter();
+    let mut learn = |model: &mut UserModel| {
+        let word = words.next().unwrap();
+        assert!(model.observe(FieldKind::Message, &[], word, 0).unwrap());
+        assert_eq!(model.words(word).len(), 1);
+        model.len()
+    };
+    for _ in 0..32 {
+        learn(&mut model);
+    }
     let obstacle = place.directory.path().join("words.tmp");
     std::fs::create_dir(&obstacle).unwrap();
-    let refused = model.observe(FieldKind::Message, &[], "more", 1);
-    assert!(matches!(refused, Err(UserModelError::Io { .. })));
-    assert_eq!((model.len(), place.bytes()), (2, before));
+    assert_eq!(learn(&mut model), 33);
+    // It could be done now, but is not tried before a sixteenth more was learned.
     std::fs::remove_dir(&obstacle).unwrap();
-    assert!(model.observe(FieldKind::Message, &[], "more", 1).unwrap());
-    assert_eq!(model.words("more").len(), 1);
+    assert_eq!([(); 2].map(|()| learn(&mut model)), [34, 35]);
+    assert_eq!(learn(&mut model), 28);
+    // As often as it fails.
+    std::fs::create_dir(&obstacle).unwrap();
+    for expected in 29..=38 {
+        assert_eq!(learn(&mut model), expected);
+    }
+    drop(model);
+    std::fs::remove_dir(&obstacle).unwrap();
+    // Reopening tries at once.
+    let mut model = UserModel::open(place.path(), bounds).unwrap();
+    assert_eq!(model.len(), 38);
+    assert_eq!(learn(&mut model), 28);
 }
 
 /// Runs [`fill_the_disk`] in a process that may not write files beyond a size: the system then

@@ -10237,7 +10237,7 @@ internal data class UserModelBounds (
     /**
      * Size of the file in bytes: it is compacted once it has grown beyond.
      */
-    val `maxBytes`: kotlin.ULong = 2097152uL 
+    val `maxBytes`: kotlin.ULong = 4194304uL 
     
 ){
     

@@ -16,7 +16,7 @@ import java.io.File
 public data class UserModelBounds(
     val maxWords: Int = 10_000,
     val maxPairs: Int = 30_000,
-    val maxBytes: Long = 2_097_152,
+    val maxBytes: Long = 4_194_304,
 ) {
     internal fun native() = NativeUserModelBounds(
         maxWords.unsigned("maxWords"),
