@@ -314,10 +314,12 @@ impl Scorer<'_> {
                 let spelling = self.table.spelling(number);
                 let capital = self.model.is_some_and(|model| {
                     model.inside_sentence
-                        && model
-                            .words
-                            .capital_odds(model.distribution, model.join, number)
-                            > CAPITAL_ODDS
+                        && model.words.capital_odds(
+                            model.index,
+                            model.distribution,
+                            model.join,
+                            number,
+                        ) > CAPITAL_ODDS
                 });
                 ScoredWord {
                     text: if capital {

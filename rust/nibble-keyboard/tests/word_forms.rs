@@ -1,4 +1,4 @@
-//! Tokens of the real model that no lexicon has.
+//! Words that the real model has no whole token for, and tokens that no lexicon has.
 #![allow(clippy::unwrap_used, reason = "a test helper fails by panicking")]
 
 use std::sync::Arc;
@@ -91,6 +91,26 @@ impl Typist {
         };
         scorer.completions(typed, 3)
     }
+}
+
+#[test]
+fn a_word_without_a_token_of_its_own_is_expected_at_the_start_of_a_line() {
+    let typist = Typist::new();
+    let distribution = typist.expect("What about the party?\n");
+    for number in 0..typist.table.len() {
+        for join in [Join::Space, Join::Direct] {
+            let probability = typist
+                .words
+                .probability(&typist.table, &distribution, join, number);
+            assert!(
+                probability > 0.0,
+                "{:?} {join:?}",
+                typist.table.spelling(number)
+            );
+        }
+    }
+    let found = typist.completions(&distribution, Join::Direct, None, "Sou");
+    assert_eq!(found.words[0].text, "sounds");
 }
 
 #[test]
