@@ -59,23 +59,36 @@ impl ModelWords {
             let mut tokens = forms.each_ref().map(|form| rank_of(form));
             if tokens.contains(&NONE) {
                 // The word as it is usually spelled is encoded; its other forms are taken to begin with the
-                // same letters.
+                // same letters, and are encoded themselves where no token is these.
                 let usual = format!(" {spelling}");
-                let encoded = tokenizer.encode(&usual, SpecialTokens::AsText)?;
-                let first = encoded.first().and_then(|&token| ranks.get(token as usize));
-                let bytes = first.map_or(&[][..], |&rank| index.bytes(rank as usize));
-                let length = std::str::from_utf8(bytes).map_or(0, |text| text.chars().count());
+                let first_usual = first_token(tokenizer, &ranks, &usual)?;
+                let text = std::str::from_utf8(index.bytes(first_usual as usize));
+                let length = text.map_or(0, |text| text.chars().count());
                 for (token, form) in tokens.iter_mut().zip(&forms) {
+                    if *token != NONE {
+                        continue;
+                    }
                     let letters = if form.starts_with(' ') {
                         length
                     } else {
                         length.max(1) - 1
                     };
-                    if *token == NONE && letters > 0 {
+                    if letters > 0 {
                         *token = rank_of(&form.chars().take(letters).collect::<String>());
-                        if let Some(stem) = is_stem.get_mut(*token as usize) {
-                            *stem = true;
+                    }
+                    if *token == NONE {
+                        let first = match *form == usual {
+                            true => first_usual,
+                            false => first_token(tokenizer, &ranks, form)?,
+                        };
+                        let bytes = index.bytes(first as usize);
+                        // A space alone tells nothing of this form.
+                        if bytes != b" " && form.as_bytes().starts_with(bytes) {
+                            *token = first;
                         }
+                    }
+                    if let Some(stem) = is_stem.get_mut(*token as usize) {
+                        *stem = true;
                     }
                 }
             }
@@ -171,15 +184,22 @@ impl ModelWords {
     }
 
     /// How much more probable the model finds word `number` as spelled (or capitalised) than in small
-    /// letters; 1 where it does not tell the two apart.
-    pub fn capital_odds(&self, distribution: &Distribution, join: Join, number: usize) -> f32 {
+    /// letters; 1 where it does not tell the two apart, as where one form is a whole token and the other is not.
+    pub fn capital_odds(
+        &self,
+        index: &VocabIndex,
+        distribution: &Distribution,
+        join: Join,
+        number: usize,
+    ) -> f32 {
         let tokens = self.first_tokens.get(number).copied().unwrap_or([NONE; 4]);
         let [after_space @ .., a, b] = tokens;
         let (small, other) = match (join, after_space) {
             (Join::Space, [small, other]) => (small, other),
             _ => (a, b),
         };
-        if small == NONE || other == NONE {
+        let length = |rank: u32| index.bytes(rank as usize).len();
+        if small == NONE || other == NONE || length(small) != length(other) {
             return 1.0;
         }
         let small = distribution.probability(small as usize);
@@ -263,6 +283,13 @@ fn ranks_of_tokens(index: &VocabIndex, vocabulary: usize) -> Vec<u32> {
     ranks
 }
 
+/// Rank of the first token of `text`, [`NONE`] where it has none.
+fn first_token(tokenizer: &Tokenizer, ranks: &[u32], text: &str) -> Result<u32> {
+    let encoded = tokenizer.encode(text, SpecialTokens::AsText)?;
+    let first = encoded.first().and_then(|&token| ranks.get(token as usize));
+    Ok(first.copied().unwrap_or(NONE))
+}
+
 fn to_rank(rank: usize) -> u32 {
     u32::try_from(rank).unwrap_or(NONE)
 }
@@ -286,4 +313,46 @@ fn is_unlisted_word(table: &WordTable, index: &VocabIndex, is_stem: &[bool], ran
         && word.chars().count() > 2
         && !is_stem.get(rank).copied().unwrap_or(false)
         && table.find(&fold(word)).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::word_table::Word;
+
+    #[test]
+    fn every_word_begins_with_a_token_after_a_space_and_at_the_start_of_a_line() {
+        let path = nibble_testkit::fixture("phi3-tiny/model-q8_0.gguf");
+        let model = nibble::Model::open(path, &nibble::ModelOptions::default()).unwrap();
+        let tokenizer = model.tokenizer();
+        let index = VocabIndex::new(tokenizer);
+        let words = [
+            "the",
+            "lord",
+            "Moses",
+            "earth",
+            "people's",
+            "yesterday",
+            "I",
+            "élan",
+            "iPhone",
+        ];
+        let words = words.map(|text| Word {
+            text,
+            frequency: 1.0,
+            language: 0,
+            offensive: false,
+        });
+        let table = WordTable::new(words.into_iter(), 1);
+        let words = ModelWords::new(&table, &index, tokenizer).unwrap();
+        let even = vec![0.0; tokenizer.vocabulary_size()];
+        let distribution = Distribution::new(&index, &even);
+        for number in 0..table.len() {
+            let word = table.folded(number);
+            for join in [Join::Space, Join::Direct] {
+                let probability = words.probability(&table, &distribution, join, number);
+                assert!(probability > 0.0, "{word} {join:?}");
+            }
+        }
+    }
 }

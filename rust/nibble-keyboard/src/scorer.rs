@@ -173,13 +173,11 @@ impl Scorer<'_> {
         }
         if let Some(model) = &self.model {
             let space = model.join == Join::Space;
+            let typed_bytes = folded.len() + usize::from(space);
             for interval in model.index.folded_intervals(&folded, space) {
-                self.add_unlisted(
-                    model,
-                    interval,
-                    folded.len() + usize::from(space),
-                    &mut best,
-                );
+                let unlisted = self.add_unlisted(model, interval, typed_bytes, &mut best);
+                mass += unlisted.mass;
+                typed_probability += unlisted.typed;
             }
         }
         let entries = std::mem::take(&mut best.entries);
@@ -188,11 +186,16 @@ impl Scorer<'_> {
             .map(|(probability, found)| self.scored(probability, found))
             .collect();
         if let Some(user) = self.user.filter(|user| !user.model.is_empty()) {
-            self.add_user_words(user, &folded, &mut words);
-            let known = mass;
+            let completed_by_user = self.add_user_words(user, &folded, &mut words);
+            let by_user = match folded.as_str() {
+                "" => self.user_mass(user),
+                _ => completed_by_user + self.with_user(&folded, 0.0),
+            };
             typed_probability = self.with_user(&folded, typed_probability);
-            mass = words.iter().map(|word| word.probability).sum::<f32>() + typed_probability;
-            mass = mass.max(known * (1.0 - self.user_mass(user)));
+            // Not all of the user's words are looked at: what is offered is part of it in any case.
+            let offered = words.iter().map(|word| word.probability).sum::<f32>();
+            mass = mass * (1.0 - self.user_mass(user)) + by_user;
+            mass = mass.max(offered + typed_probability);
             // A word of the user's stays, however improbable.
             let learned = words.iter().skip(count).find(|word| word.learned).cloned();
             words.truncate(count);
@@ -257,7 +260,15 @@ impl Scorer<'_> {
         }
     }
 
-    fn add_user_words(&self, user: UserEvidence<'_>, folded: &str, words: &mut Vec<ScoredWord>) {
+    /// Adds what the user has typed to `words`, and the likeliest of their own words that go on from `folded`.
+    /// Returns the part that these have of the mixture.
+    fn add_user_words(
+        &self,
+        user: UserEvidence<'_>,
+        folded: &str,
+        words: &mut Vec<ScoredWord>,
+    ) -> f32 {
+        let mut sum = 0.0;
         for word in words.iter_mut() {
             word.probability = self.with_user(&word.text, word.probability);
         }
@@ -268,6 +279,7 @@ impl Scorer<'_> {
                 continue;
             }
             let by_user = self.weights.user * completion.log_probability.exp();
+            sum += by_user;
             match known {
                 // As the user spells it, unless that is only how a sentence begins.
                 Some(word) => {
@@ -293,6 +305,7 @@ impl Scorer<'_> {
             }
         }
         words.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        sum
     }
 
     fn scored(&self, probability: f32, found: Found) -> ScoredWord {
@@ -301,10 +314,12 @@ impl Scorer<'_> {
                 let spelling = self.table.spelling(number);
                 let capital = self.model.is_some_and(|model| {
                     model.inside_sentence
-                        && model
-                            .words
-                            .capital_odds(model.distribution, model.join, number)
-                            > CAPITAL_ODDS
+                        && model.words.capital_odds(
+                            model.index,
+                            model.distribution,
+                            model.join,
+                            number,
+                        ) > CAPITAL_ODDS
                 });
                 ScoredWord {
                     text: if capital {
@@ -330,22 +345,26 @@ impl Scorer<'_> {
         }
     }
 
+    /// Adds the words in `interval` of the vocabulary that the table lacks to `best`, and returns the
+    /// probability of all of them but, where most are improbable, of those that are.
     fn add_unlisted(
         &self,
         model: &ModelEvidence<'_>,
         interval: Range<usize>,
         typed_bytes: usize,
         best: &mut Best,
-    ) {
+    ) -> Unlisted {
         let part = (1.0 - self.weights.lexicon) * self.weights.unlisted;
-        let consider = |best: &mut Best, rank: usize, probability: f32| {
+        let mut found = Unlisted::default();
+        let mut consider = |best: &mut Best, rank: usize, probability: f32| {
             let probability = probability * part;
-            if probability > 0.0
-                && best.admits(probability)
-                && model.words.is_unlisted(rank)
-                && model.index.bytes(rank).len() != typed_bytes
-            {
-                best.add(probability, Found::Unlisted(rank));
+            if probability > 0.0 && model.words.is_unlisted(rank) {
+                found.mass += probability;
+                if model.index.bytes(rank).len() == typed_bytes {
+                    found.typed += probability;
+                } else if best.admits(probability) {
+                    best.add(probability, Found::Unlisted(rank));
+                }
             }
         };
         let likely = model.distribution.likely();
@@ -357,13 +376,23 @@ impl Scorer<'_> {
                 let rank = rank as usize;
                 consider(best, rank, model.distribution.probability(rank));
             }
-            return;
+            return found;
         }
         let probabilities = model.distribution.probabilities(interval.clone());
         for (rank, &probability) in interval.zip(probabilities) {
             consider(best, rank, probability);
         }
+        found
     }
+}
+
+/// Probability of words that the table lacks.
+#[derive(Debug, Clone, Copy, Default)]
+struct Unlisted {
+    /// Of all that begin as typed.
+    mass: f32,
+    /// Of the one that was typed.
+    typed: f32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -500,5 +529,33 @@ mod tests {
                 .abs()
                 < 1e-6
         );
+    }
+    #[test]
+    fn words_that_are_not_kept_count_too() {
+        let table = table();
+        let weights = Weights {
+            user: 0.5,
+            ..Weights::default()
+        };
+        let mut user = UserModel::in_memory(Bounds::default());
+        for time in 0..6 {
+            user.observe(crate::FieldKind::Message, &["see"], "Thessaloniki", time)
+                .unwrap();
+        }
+        let previous = Some("see");
+        let scorer = Scorer {
+            table: &table,
+            model: None,
+            user: Some(UserEvidence {
+                model: &user,
+                previous,
+            }),
+            languages: &[1.0],
+            weights: &weights,
+        };
+        for typed in ["", "the"] {
+            let found = scorer.completions(typed, 1);
+            assert!((found.mass - 1.0).abs() < 1e-3, "{typed:?} {found:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! On single-token words the look-up equals brute force: for every prefix of a thousand words, by the real
 //! model.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use nibble::{CancelHandle, Model, ModelOptions, Session, SessionOptions, SpecialTokens};
@@ -30,13 +30,22 @@ fn texts(model: &Model) -> Vec<Option<String>> {
         .collect()
 }
 
-/// The thousand words whose tokens were learned first, that is, frequent ones.
+/// The thousand words whose tokens were learned first, that is, frequent ones, of those that are a single token
+/// when capitalised too.
 fn thousand_words(texts: &[Option<String>]) -> Vec<&str> {
+    let tokens: HashSet<&str> = texts.iter().flatten().map(String::as_str).collect();
     let words = texts.iter().flatten().filter_map(|text| {
         let word = text.strip_prefix(' ')?;
-        (word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_lowercase())).then_some(word)
+        let is_word = word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let is_token_capitalised = || tokens.contains(capitalized(word).as_str());
+        (is_word && is_token_capitalised()).then_some(word)
     });
     words.take(1000).collect()
+}
+
+/// A word after a space, with a capital.
+fn capitalized(word: &str) -> String {
+    format!(" {}{}", word[..1].to_uppercase(), &word[1..])
 }
 
 fn prefixes<'a>(words: &[&'a str]) -> BTreeSet<&'a str> {
@@ -106,8 +115,8 @@ fn look_up_equals_constrained_enumeration() {
         let mut by_word: Vec<(f64, &str)> = words
             .iter()
             .map(|&word| {
-                let capital = format!(" {}{}", word[..1].to_uppercase(), &word[1..]);
-                (probability(format!(" {word}")) + probability(capital), word)
+                let capital = probability(capitalized(word));
+                (probability(format!(" {word}")) + capital, word)
             })
             .collect();
         by_word.sort_by(|a, b| b.0.total_cmp(&a.0));

@@ -314,7 +314,7 @@ fn tab_takes_a_foreseen_word_and_the_rest_stays() {
 #[test]
 fn ghost_text_goes_when_something_else_is_typed() {
     let mut typist = Typist::with_model();
-    typist.press("of the");
+    typist.press("in the");
     typist.pause();
     assert_ne!(typist.shell.ghost(), "");
     typist.press("#");
@@ -326,12 +326,12 @@ fn played_keys_wait_for_what_they_accept() {
     let mut typist = Typist::with_model();
     play(
         &mut typist.shell,
-        &keys::parse("of the{shift-tab}").unwrap(),
+        &keys::parse("in the{shift-tab}").unwrap(),
     )
     .unwrap();
     let text = typist.text();
     assert!(
-        text.starts_with("Of the") && text.len() > "Of the|".len(),
+        text.starts_with("In the") && text.len() > "In the|".len(),
         "{text}"
     );
 }
@@ -369,14 +369,14 @@ fn the_screen_shows_text_strip_and_counters() {
 #[test]
 fn the_screen_shows_foreseen_text_dimmed_behind_the_cursor() {
     let mut typist = Typist::with_model();
-    typist.press("of the");
+    typist.press("in the");
     typist.pause();
     let ghost = format!("▏{}", typist.shell.ghost());
     let screen = picture(&typist.shell, Some("tiny"));
     assert!(svg::text(&screen).contains("tiny   message"));
     let cell = cell_of(&screen, &ghost["▏".len()..]);
     assert!(cell.modifier.contains(Modifier::DIM));
-    assert!(!cell_of(&screen, "Of").modifier.contains(Modifier::DIM));
+    assert!(!cell_of(&screen, "In").modifier.contains(Modifier::DIM));
 }
 
 #[test]
