@@ -170,16 +170,17 @@ public fun fieldFocusOf(info: EditorInfo, connection: InputConnection?): FieldFo
             kind == FieldKind.PASSWORD -> EditorText()
             else -> connection?.let(::readText) ?: initialText(info) ?: EditorText()
         },
-        selection = when {
-            info.initialSelStart < 0 || info.initialSelEnd < 0 -> null
-            else -> selectionOf(info.initialSelStart, info.initialSelEnd)
-        },
+        selection = selectionOf(info.initialSelStart, info.initialSelEnd),
         unit = PositionUnit.UTF16,
     )
 }
 
-/** A selection as `onUpdateSelection` reports it: a user may drag it to either side. */
-public fun selectionOf(start: Int, end: Int): Selection = Selection(minOf(start, end), maxOf(start, end))
+/**
+ * A selection as `onUpdateSelection` reports it: a user may drag it to either side. Null where a position is negative,
+ * which says that the field has no cursor.
+ */
+public fun selectionOf(start: Int, end: Int): Selection? =
+    if (start < 0 || end < 0) null else Selection(minOf(start, end), maxOf(start, end))
 
 /** Characters that are read on either side of the cursor. */
 private const val WINDOW = 1000

@@ -209,5 +209,6 @@ class EditorFieldsTest {
         }
         assertEquals(EditorText("ab", "cd", "ef"), fieldFocusOf(sent, mute).text)
         assertEquals(Selection(2, 4), selectionOf(4, 2))
+        assertNull(selectionOf(-1, -1))
     }
 }
