@@ -78,8 +78,12 @@ public class ModelDirectory(context: Context) {
         prepared.replaces(model)
     }.flowOn(Dispatchers.IO)
 
-    /** Removes a model and what was downloaded of it. Says whether anything was there. */
-    public fun remove(name: String): Boolean = listOf(place(name), place("$name.part")).count { it.delete() } > 0
+    /** Removes a model and what was downloaded or prepared of it. Says whether anything was there. */
+    public fun remove(name: String): Boolean {
+        // The last is what the library writes until the prepared form is whole.
+        val endings = listOf("", ".part", ".prepared.part", ".prepared.part.part")
+        return endings.count { place(name + it).delete() } > 0
+    }
 
     /** One step: a model that is mapped under this name stays what it is. */
     private fun File.replaces(model: File) {
