@@ -36,6 +36,7 @@ final class AppModel: ObservableObject {
 
     /// Imports the model that came with the app, the first time.
     func begin() async {
+        if importing == nil { ModelImport(into: container).removeUnfinished() }
         refresh()
         guard models.isEmpty,
             let bundled = Bundle.main.url(forResource: Self.defaultModel, withExtension: "gguf")

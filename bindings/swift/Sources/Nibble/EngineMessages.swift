@@ -8,6 +8,16 @@ public struct EngineRequest: Hashable, Sendable {
     /// values, or none at all.
     public let taps: [Tap?]
 
+    /// The request that ``json()`` wrote.
+    public init(json: String) throws {
+        self.init(try translatingErrors { try engineRequestFromJson(json: json) })
+    }
+
+    /// As JSON, to be sent from the process that has the keyboard to the one that has the engine.
+    public func json() throws -> String {
+        try translatingErrors { try engineRequestToJson(request: generated) }
+    }
+
     init(_ request: NibbleBindings.EngineRequest) {
         context = EditorContext(request.context)
         taps = request.taps.map { tap in tap.map { Tap(x: $0.x, y: $0.y) } }
@@ -31,6 +41,16 @@ public enum EngineNotice: Hashable, Sendable {
     case revert(typed: String, correction: String)
     /// Words, usually one, that the user typed or accepted and went on from, and the text before them.
     case commit(String, after: String)
+
+    /// The notice that ``json()`` wrote.
+    public init(json: String) throws {
+        self.init(try translatingErrors { try engineNoticeFromJson(json: json) })
+    }
+
+    /// As JSON, to be sent from the process that has the keyboard to the one that has the engine.
+    public func json() throws -> String {
+        try translatingErrors { try engineNoticeToJson(notice: try generated()) }
+    }
 
     init(_ notice: NibbleBindings.EngineNotice) {
         switch notice {

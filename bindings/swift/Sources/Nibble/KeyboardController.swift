@@ -3,7 +3,8 @@ internal import NibbleBindings
 /// A keyboard's whole behaviour as a state machine without input, output, threads or clocks.
 ///
 /// The shell turns touches into events, carries out the actions and holds no rule of typing. Use it where the engine
-/// is in another process; ``TypingSession`` joins the two in one.
+/// is in another process; ``TypingSession`` joins the two in one. ``EngineRequest``, ``EngineNotice`` and
+/// ``Suggestions`` cross between them as JSON.
 public final class KeyboardController: Sendable {
     private let generated: NibbleBindings.KeyboardController
 

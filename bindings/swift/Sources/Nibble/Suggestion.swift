@@ -168,6 +168,16 @@ public struct Suggestions: Hashable, Sendable {
         self.isFresh = isFresh
     }
 
+    /// The answer that ``json()`` wrote.
+    public init(json: String) throws {
+        self.init(try translatingErrors { try suggestionsFromJson(json: json) })
+    }
+
+    /// As JSON, to be sent from the process that has the engine to the one that has the keyboard.
+    public func json() throws -> String {
+        try translatingErrors { try suggestionsToJson(suggestions: try generated()) }
+    }
+
     init(_ suggestions: NibbleBindings.Suggestions) {
         epoch = suggestions.epoch
         items = suggestions.items.map(Suggestion.init)

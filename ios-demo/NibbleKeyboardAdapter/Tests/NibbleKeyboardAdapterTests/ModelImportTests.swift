@@ -137,9 +137,10 @@ final class ModelImportTests: XCTestCase {
             } catch is CancellationError {}
             XCTAssertEqual(steps.all.count, 3)
             XCTAssertEqual(try files(container), [])
-            // What a killed app left is in nobody's way.
-            let partial = container.models.appendingPathComponent("model-q4_0.gguf.partial")
-            try Data("half".utf8).write(to: partial)
+            // What a killed app left is in nobody's way, and goes.
+            for left in ["model-q4_0.gguf.partial", "other.gguf.partial", "other.gguf.part"] {
+                try Data("half".utf8).write(to: container.models.appendingPathComponent(left))
+            }
             XCTAssertEqual(try container.installedModels(), [])
             _ = try await ModelImport(into: container).run(Places.phi3Tiny)
             XCTAssertEqual(try files(container), ["model-q4_0.gguf"])

@@ -54,6 +54,9 @@ public final class MemoryGovernor {
     private var timesTooDear = 0
     /// Bytes that the model took, as far as it was seen.
     private var cost: UInt64 = 0
+    /// Bytes that the process took when the model was given up; `nil` once they were seen to become fewer. The engine
+    /// may be in the middle of work with the model, and frees it afterwards.
+    private var beforeDrop: UInt64?
     private var opening: Task<Void, Never>?
 
     /// A governor for the model of `engine`.
@@ -88,6 +91,8 @@ public final class MemoryGovernor {
     public func disappear() {
         isNeeded = false
         drop()
+        // What goes with the keyboard itself would be taken for the model's.
+        beforeDrop = nil
     }
 
     /// The system is short of memory.
@@ -109,6 +114,10 @@ public final class MemoryGovernor {
                 endTrial()
             }
         case .absent:
+            if let before = beforeDrop, let after = self.footprint(), after < before {
+                cost = max(cost, before - after)
+                beforeDrop = nil
+            }
             guard isNeeded, footprint + cost <= budget.limit else { return }
             if let notBefore, time < notBefore { return }
             pickUp()
@@ -131,15 +140,13 @@ public final class MemoryGovernor {
         opening = nil
         guard state != .absent else { return }
         endTrial()
-        let before = footprint() ?? 0
+        beforeDrop = footprint()
         state = .absent
         do {
             try engine.setModel(nil)
         } catch {
             onError(error)
         }
-        let after = footprint() ?? 0
-        cost = max(cost, before > after ? before - after : 0)
     }
 
     private func pickUp() {
@@ -148,6 +155,7 @@ public final class MemoryGovernor {
             return
         }
         state = .opening
+        beforeDrop = nil
         let open = open
         opening = Task { [weak self] in
             do {

@@ -25,7 +25,8 @@ extension ModelImportError: LocalizedError {
     }
 }
 
-/// Copies a model into the container of the app group, checks it before it can be used, and prepares it.
+/// Copies a model into the container of the app group, checks it before it can be used, and prepares it. One at a time
+/// for a container.
 public struct ModelImport: Sendable {
     /// How far an import is.
     public enum Progress: Hashable, Sendable {
@@ -68,6 +69,7 @@ public struct ModelImport: Sendable {
         let name = source.lastPathComponent
         guard source.pathExtension == "gguf" else { throw ModelImportError.noModelName(name) }
         let files = FileManager.default
+        removeUnfinished()
         try files.createDirectory(at: container.models, withIntermediateDirectories: true)
         let target = container.models.appendingPathComponent(name)
         guard !files.fileExists(atPath: target.path) else {
@@ -75,8 +77,6 @@ public struct ModelImport: Sendable {
         }
 
         let partial = container.models.appendingPathComponent("\(name).partial")
-        // One that an earlier run of the app did not finish.
-        try? files.removeItem(at: partial)
         do {
             try await copy(source, to: partial, progress: progress)
             _ = try await ModelFile(partial).inspect()
@@ -92,6 +92,16 @@ public struct ModelImport: Sendable {
         } catch {
             try? files.removeItem(at: partial)
             throw error
+        }
+    }
+
+    /// Removes what imports left that ended with their process. To be called while none runs.
+    public func removeUnfinished() {
+        let files = FileManager.default
+        let found = try? files.contentsOfDirectory(at: container.models, includingPropertiesForKeys: nil)
+        // The prepared form is written to a file of the second name.
+        for file in found ?? [] where ["partial", "part"].contains(file.pathExtension) {
+            try? files.removeItem(at: file)
         }
     }
 

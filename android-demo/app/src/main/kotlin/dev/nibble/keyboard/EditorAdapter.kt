@@ -11,9 +11,11 @@ import dev.nibble.Action
 import dev.nibble.EditorAction
 import dev.nibble.EditorUpdate
 import dev.nibble.FieldFocus
+import dev.nibble.FieldKind
 import dev.nibble.Selection
 import dev.nibble.TextEdit
 import dev.nibble.android.fieldFocusOf
+import dev.nibble.android.fieldKindOf
 import dev.nibble.android.performedActionOf
 import dev.nibble.android.readText
 import dev.nibble.android.selectionOf
@@ -63,8 +65,7 @@ class EditorAdapter {
      */
     fun selectionChanged(start: Int, end: Int, hasComposing: Boolean): EditorUpdate? {
         val field = connection ?: return null
-        if (start < 0 || end < 0) return null
-        val reported = selectionOf(start, end)
+        val reported = selectionOf(start, end) ?: return withoutCursor(field)
         when (val index = expected.indexOf(reported)) {
             -1 -> {
                 expected.clear()
@@ -78,6 +79,13 @@ class EditorAdapter {
             return EditorUpdate(text = readText(field))
         }
         return EditorUpdate(selection = reported)
+    }
+
+    /** A field may say in mid-word that it has no cursor: then only its text tells what stands there. */
+    private fun withoutCursor(field: InputConnection): EditorUpdate? {
+        expected.clear()
+        selection = null
+        return if (fieldKindOf(info) == FieldKind.PASSWORD) null else EditorUpdate(text = readText(field))
     }
 
     /**
@@ -195,9 +203,9 @@ class EditorAdapter {
 
     private fun read(field: InputConnection, serial: Long): EditorUpdate? {
         val text = readText(field) ?: return null
-        val positions = field.getExtractedText(ExtractedTextRequest(), 0)?.let {
-            selectionOf(it.startOffset + it.selectionStart, it.startOffset + it.selectionEnd)
-        }
+        val positions = field.getExtractedText(ExtractedTextRequest(), 0)
+            ?.takeIf { it.selectionStart >= 0 && it.selectionEnd >= 0 }
+            ?.let { selectionOf(it.startOffset + it.selectionStart, it.startOffset + it.selectionEnd) }
         expected.clear()
         selection = positions
         return EditorUpdate(text, positions, serial)

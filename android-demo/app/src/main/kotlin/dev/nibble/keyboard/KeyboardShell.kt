@@ -9,6 +9,7 @@ import dev.nibble.Event
 import dev.nibble.KeyboardController
 import dev.nibble.KeyboardSettings
 import dev.nibble.LayoutPage
+import dev.nibble.NibbleException
 import dev.nibble.ShiftState
 import dev.nibble.Strip
 import dev.nibble.android.forField
@@ -85,7 +86,12 @@ class KeyboardShell(
         try {
             while (true) {
                 val next = events.removeFirstOrNull() ?: break
-                val actions = controller.handle(next, clock())
+                val actions = try {
+                    controller.handle(next, clock())
+                } catch (_: NibbleException) {
+                    // An app may say of its field what makes no sense. Nothing follows from that; the keys go on.
+                    continue
+                }
                 watch(next, actions)
                 carryOut(actions)
             }

@@ -182,6 +182,9 @@ open class NibbleApplication : Application() {
                 error
             } catch (error: IOException) {
                 error
+            } catch (error: RuntimeException) {
+                // The work may ask another app for a file, and that app decides what is thrown.
+                error
             }
             main.post { done(failure) }
         }

@@ -9,6 +9,7 @@ import android.widget.EditText
 import android.widget.TextView
 import dev.nibble.android.ModelDirectory
 import dev.nibble.keyboard.settings.ModelActivity
+import dev.nibble.keyboard.settings.ModelImport
 import dev.nibble.keyboard.settings.checksumIn
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -132,7 +133,8 @@ class ModelImportTest {
             override fun read(): Int = throw AssertionError("it was read")
         }
         activity.pick(file(unread, bytes = models.usableBytes() + 5_000_000_000))
-        assertTrue(activity.says("MB are free") && activity.says("not installed: it needs"))
+        await("failure") { activity.says("not installed: it needs") }
+        assertTrue(activity.says("MB are free"))
         assertNothingIsLeft()
     }
 
@@ -145,6 +147,50 @@ class ModelImportTest {
         activity.pick(file(forbidden))
         await("failure") { activity.says("not installed: no right to it") }
         assertNothingIsLeft()
+    }
+
+    @Test
+    fun `an app that fails while it is asked for its file refuses it`() {
+        val activity = open<ModelActivity>()
+        val failing = object : InputStream() {
+            override fun read(): Int = throw IllegalStateException("its owner failed")
+        }
+        activity.pick(file(failing))
+        await("failure") { activity.says("not installed: its owner failed") }
+        // What it says of the file may be no name.
+        activity.pick(file(tiny.inputStream(), name = "models/"))
+        await("failure") { activity.says("not installed: a model's name") }
+        assertNothingIsLeft()
+    }
+
+    @Test
+    fun `an app that tells neither name nor size has a file all the same`() {
+        val activity = open<ModelActivity>()
+        val uri = file(tiny.inputStream())
+        shadowOf(app.contentResolver).setCursor(
+            uri,
+            RoboCursor().apply {
+                setColumnNames(listOf("_id"))
+                setResults(arrayOf(arrayOf<Any?>(1)))
+            },
+        )
+        activity.pick(uri)
+        await("model") { activity.says("model.gguf is installed") }
+    }
+
+    @Test
+    fun `an import that is cancelled while it is checked leaves what was there`() {
+        models.usableBytes()
+        models.directory.resolve("before.gguf").writeText("another")
+        val activity = open<ModelActivity>()
+        val copied = object : ByteArrayInputStream(tiny.readBytes()) {
+            override fun close() = app.modelImport.cancel()
+        }
+        activity.pick(file(copied))
+        await("end") { !app.modelImport.isRunning }
+        assertEquals(ModelImport.State.Idle, app.modelImport.state)
+        assertNull(app.preferences.model)
+        assertEquals(listOf("before.gguf"), models.directory.list().orEmpty().toList())
     }
 
     @Test

@@ -1,9 +1,11 @@
 package dev.nibble.keyboard
 
+import android.app.Activity
 import android.app.AlertDialog
 import android.content.ComponentName
 import android.content.Intent
 import android.content.pm.PackageManager
+import android.net.Uri
 import android.view.View
 import android.view.inputmethod.InputMethodInfo
 import android.widget.EditText
@@ -15,9 +17,12 @@ import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 import org.robolectric.shadows.ShadowAlertDialog
+import org.robolectric.shadows.ShadowToast
+import java.io.InputStream
 import kotlin.test.assertEquals
 import kotlin.test.assertTrue
 
@@ -77,5 +82,25 @@ class SettingsTest {
         await("change") { words.words("fjord").isEmpty() }
         assertEquals(5, words.wordCount())
         runBlocking { words.erase() }
+    }
+
+    @Test
+    fun `a list of words that its app fails to give, or that has no end, changes nothing`() {
+        val failing = object : InputStream() {
+            override fun read(): Int = throw IllegalStateException("its owner failed")
+        }
+        val endless = object : InputStream() {
+            override fun read(): Int = 'a'.code
+        }
+        val activity = open<WordsActivity>()
+        for ((index, content) in listOf(failing, endless).withIndex()) {
+            val file = Uri.parse("content://words/$index")
+            shadowOf(app.contentResolver).registerInputStream(file, content)
+            activity.click(R.string.words_import)
+            val asked = shadowOf(activity).nextStartedActivityForResult
+            shadowOf(activity).receiveResult(asked.intent, Activity.RESULT_OK, Intent().setData(file))
+            await("failure") { ShadowToast.shownToastCount() == index + 1 }
+            assertEquals(activity.getString(R.string.words_failed), ShadowToast.getTextOfLatestToast())
+        }
     }
 }

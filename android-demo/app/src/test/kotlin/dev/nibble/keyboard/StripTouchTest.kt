@@ -4,6 +4,7 @@ import android.app.Activity
 import android.os.SystemClock
 import android.view.MotionEvent
 import dev.nibble.Event
+import dev.nibble.KeyAction
 import dev.nibble.Slot
 import dev.nibble.Strip
 import dev.nibble.SuggestionKind
@@ -38,5 +39,20 @@ class StripTouchTest {
         view.showStrip(strip(2, "weak", "wear", "well"))
         touch(MotionEvent.ACTION_UP, place.centerX(), place.centerY())
         assertEquals(listOf<Event>(Event.TapSuggestion(1, 1)), events)
+    }
+
+    @Test
+    fun `a finger that drifts from a key onto the strip presses the key`() {
+        view.layout(0, 0, 1000, 800)
+        view.showStrip(strip(1, "week", "weather", "weekend"))
+        val key = checkNotNull(view.keyTarget(KeyAction.Character("t"))).bounds
+        val places = view.targets.filter { it !is KeyboardView.KeyTarget }.map { it.bounds }
+        assertEquals(4, places.size, "three slots and the emoji")
+        for (place in places) {
+            touch(MotionEvent.ACTION_DOWN, key.centerX(), key.centerY())
+            touch(MotionEvent.ACTION_MOVE, place.centerX(), place.centerY())
+            touch(MotionEvent.ACTION_UP, place.centerX(), place.centerY())
+        }
+        assertEquals(List(4) { "t" }, events.map { (it as Event.Character).text })
     }
 }

@@ -8,6 +8,7 @@ import android.provider.OpenableColumns
 import dev.nibble.ModelFile
 import dev.nibble.NibbleException
 import dev.nibble.android.ModelDirectory
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.flow.takeWhile
 import kotlinx.coroutines.runBlocking
 import java.io.File
@@ -74,32 +75,18 @@ class ModelImport(private val context: Context, private val onInstalled: (name: 
      */
     fun start(file: Uri, sha256: String?) {
         if (isRunning) return
-        val (name, bytes) = try {
-            describe(file)
-        } catch (error: SecurityException) {
-            // The right to read it was taken back.
-            state = State.Failed(ImportFailure.Refused(error.message.orEmpty()))
-            return
-        }
-        val free = models.usableBytes()
-        if (bytes > free) {
-            state = State.Failed(ImportFailure.NoSpace(bytes, free))
-            return
-        }
         isCancelled = false
-        state = State.Copying(0, bytes)
+        state = State.Copying(0, 0)
         thread(name = "model-import") {
-            val partial = models.partial(name)
             val end = try {
-                install(file, name, bytes, sha256, partial)
+                copyAndInstall(file, sha256)
             } catch (error: IOException) {
                 State.Failed(ImportFailure.Refused(error.message.orEmpty()))
             } catch (error: NibbleException) {
                 State.Failed(ImportFailure.Refused(error.message.orEmpty()))
-            } catch (error: SecurityException) {
+            } catch (error: RuntimeException) {
+                // The app that has the file decides what is thrown, such as where the right to read it was taken back.
                 State.Failed(ImportFailure.Refused(error.message.orEmpty()))
-            } finally {
-                partial.delete()
             }
             main.post {
                 if (end is State.Installed) onInstalled(end.name)
@@ -113,6 +100,18 @@ class ModelImport(private val context: Context, private val onInstalled: (name: 
         isCancelled = true
     }
 
+    private fun copyAndInstall(file: Uri, sha256: String?): State {
+        val (name, bytes) = describe(file)
+        val free = models.usableBytes()
+        if (bytes > free) return State.Failed(ImportFailure.NoSpace(bytes, free))
+        val partial = models.partial(name)
+        return try {
+            install(file, name, bytes, sha256, partial)
+        } finally {
+            partial.delete()
+        }
+    }
+
     private fun install(file: Uri, name: String, bytes: Long, sha256: String?, partial: File): State {
         val found = copy(file, partial, bytes) ?: return State.Idle
         main.post { state = State.Checking }
@@ -120,7 +119,11 @@ class ModelImport(private val context: Context, private val onInstalled: (name: 
         return runBlocking {
             // A file that is no model is refused before it gets a name; then what was written is compared.
             ModelFile.at(partial).use { it.inspect() }
-            models.install(name, found)
+            try {
+                models.install(name, found) { if (isCancelled) throw CancellationException() }
+            } catch (_: CancellationException) {
+                return@runBlocking State.Idle
+            }
             prepare(name)
             State.Installed(name)
         }
@@ -169,8 +172,9 @@ class ModelImport(private val context: Context, private val onInstalled: (name: 
         var (name, bytes) = "model.gguf" to 0L
         context.contentResolver.query(file, null, null, null, null)?.use {
             if (it.moveToFirst()) {
-                name = it.getString(it.getColumnIndexOrThrow(OpenableColumns.DISPLAY_NAME)) ?: name
-                bytes = it.getLong(it.getColumnIndexOrThrow(OpenableColumns.SIZE))
+                val (nameColumn, sizeColumn) = listOf(OpenableColumns.DISPLAY_NAME, OpenableColumns.SIZE).map(it::getColumnIndex)
+                if (nameColumn >= 0) name = it.getString(nameColumn) ?: name
+                if (sizeColumn >= 0) bytes = it.getLong(sizeColumn)
             }
         }
         val plain = name.substringAfterLast('/').trimStart('.')

@@ -17,7 +17,9 @@ import dev.nibble.UserModel
 import dev.nibble.UserWord
 import dev.nibble.keyboard.NibbleApplication
 import dev.nibble.keyboard.R
+import java.io.ByteArrayOutputStream
 import java.io.IOException
+import java.io.InputStream
 
 /** What the keyboard has learned: to be searched, removed, exported, imported and erased. */
 class WordsActivity : Activity() {
@@ -109,12 +111,25 @@ class WordsActivity : Activity() {
             }, ::tell)
             IMPORT -> change { known ->
                 val input = contentResolver.openInputStream(file) ?: throw IOException("$file cannot be read")
-                known.importText(input.use { it.readBytes() }.decodeToString())
+                known.importText(input.use(::readList))
             }
         }
     }
 
+    private fun readList(input: InputStream): String {
+        val output = ByteArrayOutputStream()
+        val buffer = ByteArray(DEFAULT_BUFFER_SIZE)
+        while (true) {
+            val count = input.read(buffer)
+            if (count < 0) return output.toByteArray().decodeToString()
+            if (output.size() + count > MOST_BYTES) throw IOException("more than $MOST_BYTES bytes are no list of words")
+            output.write(buffer, 0, count)
+        }
+    }
+
     private companion object {
+        /** Of a list that is imported; it is held in memory. */
+        const val MOST_BYTES = 16 shl 20
         const val EXPORT = 1
         const val IMPORT = 2
     }

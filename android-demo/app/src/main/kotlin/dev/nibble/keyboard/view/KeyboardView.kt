@@ -403,7 +403,8 @@ class KeyboardView(context: Context, private val onEvent: (Event) -> Unit) : Vie
         }
         if (target != null && !target.bounds.contains(x, y)) {
             val next = targetAt(x, y)
-            if (next === target) return
+            // What began on a key means a key, however far the finger drifts.
+            if (next === target || target is KeyTarget && next !is KeyTarget) return
             touch.longPress?.let(::removeCallbacks)
             touch.target = next
         }

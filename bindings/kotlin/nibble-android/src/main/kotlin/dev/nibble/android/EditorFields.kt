@@ -155,9 +155,9 @@ public fun KeyboardSettings.forField(info: EditorInfo): KeyboardSettings = copy(
 )
 
 /**
- * What a keyboard controller is told when a field takes the focus. Its text is read through [connection], which is a
- * call to another process each time: read once per field, then follow `onUpdateSelection`. Nothing is read from a
- * secret field.
+ * What a keyboard controller is told when a field takes the focus. Where the field did not send its text along, as most
+ * do from Android 11 on, it is read through [connection], which is a call to another process each time: read once per
+ * field, then follow `onUpdateSelection`. Nothing is read from a secret field.
  */
 public fun fieldFocusOf(info: EditorInfo, connection: InputConnection?): FieldFocus {
     val kind = fieldKindOf(info)
@@ -168,21 +168,25 @@ public fun fieldFocusOf(info: EditorInfo, connection: InputConnection?): FieldFo
         action = actionOf(info),
         text = when {
             kind == FieldKind.PASSWORD -> EditorText()
-            else -> connection?.let(::readText) ?: initialText(info) ?: EditorText()
+            else -> initialText(info) ?: connection?.let(::readText) ?: EditorText()
         },
-        selection = when {
-            info.initialSelStart < 0 || info.initialSelEnd < 0 -> null
-            else -> selectionOf(info.initialSelStart, info.initialSelEnd)
-        },
+        selection = selectionOf(info.initialSelStart, info.initialSelEnd),
         unit = PositionUnit.UTF16,
     )
 }
 
-/** A selection as `onUpdateSelection` reports it: a user may drag it to either side. */
-public fun selectionOf(start: Int, end: Int): Selection = Selection(minOf(start, end), maxOf(start, end))
+/**
+ * A selection as `onUpdateSelection` reports it: a user may drag it to either side. Null where a position is negative,
+ * which says that the field has no cursor.
+ */
+public fun selectionOf(start: Int, end: Int): Selection? =
+    if (start < 0 || end < 0) null else Selection(minOf(start, end), maxOf(start, end))
 
 /** Characters that are read on either side of the cursor. */
 private const val WINDOW = 1000
+
+/** Characters that a field sends along with the focus at most, but for halves of pairs at either end. */
+private const val SENT = 2048 - 2
 
 /** The text around the selection; null where the field does not answer. */
 public fun readText(connection: InputConnection): EditorText? {
@@ -192,19 +196,24 @@ public fun readText(connection: InputConnection): EditorText? {
     return editorText(before, selected, after)
 }
 
-/** What the field sent along with the focus, from Android 11 on. */
+/** What the field sent along with the focus, from Android 11 on; null where that is not all of the selection. */
 private fun initialText(info: EditorInfo): EditorText? {
     if (Build.VERSION.SDK_INT < Build.VERSION_CODES.R) return null
-    val before = info.getInitialTextBeforeCursor(WINDOW, 0) ?: return null
-    val selected = info.getInitialSelectedText(0) ?: ""
-    val after = info.getInitialTextAfterCursor(WINDOW, 0) ?: ""
-    return editorText(before, selected, after)
+    val before = info.getInitialTextBeforeCursor(Int.MAX_VALUE, 0) ?: return null
+    val selected = info.getInitialSelectedText(0) ?: if (info.initialSelStart == info.initialSelEnd) "" else return null
+    val after = info.getInitialTextAfterCursor(Int.MAX_VALUE, 0) ?: ""
+    // Android divides what is too long between both sides, and an app may send a part that begins in the middle.
+    val isPart = before.length + selected.length + after.length >= SENT ||
+        before.length < minOf(info.initialSelStart, info.initialSelEnd)
+    val text = editorText(before.takeLast(WINDOW), selected, after.take(WINDOW))
+    return if (isPart) text.copy(beforeCut = true, afterCut = true) else text
 }
 
 private fun editorText(before: CharSequence, selected: CharSequence, after: CharSequence) = EditorText(
-    before.toString(),
+    // A window of so many units may begin or end within a pair.
+    before.dropWhile(Char::isLowSurrogate).toString(),
     selected.toString(),
-    after.toString(),
+    after.dropLastWhile(Char::isHighSurrogate).toString(),
     // A field may answer with less than it was asked for, but never with more.
     beforeCut = before.length >= WINDOW,
     afterCut = after.length >= WINDOW,

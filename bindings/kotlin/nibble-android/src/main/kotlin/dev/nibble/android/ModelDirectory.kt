@@ -4,9 +4,9 @@ import android.content.Context
 import dev.nibble.ModelFile
 import dev.nibble.NibbleException
 import dev.nibble.PreparationProgress
+import dev.nibble.VerificationProgress
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.flow.Flow
-import kotlinx.coroutines.flow.collect
 import kotlinx.coroutines.flow.emitAll
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.flowOn
@@ -47,15 +47,16 @@ public class ModelDirectory(context: Context) {
      * Gives the download in [partial] its name, if it has this checksum.
      *
      * @param sha256 SHA-256 of the model, 64 hexadecimal digits
+     * @param progress told how far the check is; where it throws, the download stays in [partial]
      * @return the model
      * @throws NibbleException.ChecksumMismatch where it has another one; the download is removed, because what it was
      *   begun with cannot be mended
      */
-    public suspend fun install(name: String, sha256: String): File {
+    public suspend fun install(name: String, sha256: String, progress: (VerificationProgress) -> Unit = {}): File {
         val partial = partial(name)
         val model = place(name)
         try {
-            ModelFile.at(partial).use { it.verify(sha256).collect() }
+            ModelFile.at(partial).use { it.verify(sha256).collect { step -> progress(step) } }
         } catch (error: NibbleException.ChecksumMismatch) {
             partial.delete()
             throw error
@@ -77,8 +78,12 @@ public class ModelDirectory(context: Context) {
         prepared.replaces(model)
     }.flowOn(Dispatchers.IO)
 
-    /** Removes a model and what was downloaded of it. Says whether anything was there. */
-    public fun remove(name: String): Boolean = listOf(place(name), place("$name.part")).count { it.delete() } > 0
+    /** Removes a model and what was downloaded or prepared of it. Says whether anything was there. */
+    public fun remove(name: String): Boolean {
+        // The last is what the library writes until the prepared form is whole.
+        val endings = listOf("", ".part", ".prepared.part", ".prepared.part.part")
+        return endings.count { place(name + it).delete() } > 0
+    }
 
     /** One step: a model that is mapped under this name stays what it is. */
     private fun File.replaces(model: File) {

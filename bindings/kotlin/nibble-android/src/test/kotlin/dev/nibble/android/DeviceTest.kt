@@ -76,6 +76,12 @@ class DeviceTest {
         Model.open(installed).close()
         assertTrue(models.remove("tiny.gguf"))
         assertFalse(models.remove("tiny.gguf"))
+        // What is left where the process ended while it prepared.
+        for (ending in listOf(".prepared.part", ".prepared.part.part")) {
+            models.directory.resolve("tiny.gguf$ending").writeText("half")
+            assertTrue(models.remove("tiny.gguf"))
+        }
+        assertEquals(emptyList(), models.directory.list().orEmpty().toList())
         for (name in listOf("../tiny.gguf", "", ".hidden")) assertFailsWith<IllegalArgumentException> { models.find(name) }
     }
 

@@ -209,5 +209,55 @@ class EditorFieldsTest {
         }
         assertEquals(EditorText("ab", "cd", "ef"), fieldFocusOf(sent, mute).text)
         assertEquals(Selection(2, 4), selectionOf(4, 2))
+        assertNull(selectionOf(-1, -1))
+    }
+
+    @Test
+    fun `a field that sent its text along is not asked for it`() {
+        val (edit, _) = edit(text)
+        val silent = object : BaseInputConnection(edit, true) {
+            override fun getTextBeforeCursor(length: Int, flags: Int): CharSequence = throw AssertionError("it was asked")
+        }
+        fun sent(start: Int, end: Int, content: String) = info(text) {
+            initialSelStart = start
+            initialSelEnd = end
+            setInitialSurroundingText(content)
+        }
+        val focus = fieldFocusOf(sent(6, 11, "Hello world"), silent)
+        assertEquals(EditorText("Hello ", "world", ""), focus.text)
+        assertEquals(EditorText(), fieldFocusOf(sent(0, 0, ""), silent).text)
+
+        // Of a long text a part comes, with less behind the cursor than a window has.
+        val long = fieldFocusOf(sent(3000, 3000, "a".repeat(3000) + "b".repeat(3000)), silent).text
+        assertEquals("a".repeat(1000), long.before)
+        assertEquals("b".repeat(long.after.length), long.after)
+        assertTrue(long.after.length in 1..999 && long.beforeCut && long.afterCut, "$long")
+
+        val part = info(text) {
+            initialSelStart = 12
+            initialSelEnd = 12
+            setInitialSurroundingSubText("world, how", 10)
+        }
+        val expected = EditorText("wo", "", "rld, how", beforeCut = true, afterCut = true)
+        assertEquals(expected, fieldFocusOf(part, silent).text)
+    }
+
+    @Test
+    fun `a selection that is too long to be sent along is read`() {
+        val content = "a".repeat(3000)
+        val (edit, info) = edit(text, content)
+        edit.setSelection(0, 2500)
+        val connection = checkNotNull(edit.onCreateInputConnection(info))
+        assertEquals(content.take(2500), fieldFocusOf(info, connection).text.selected)
+    }
+
+    @Test
+    fun `a window does not begin or end within a character`() {
+        val (edit, info) = edit(text, "👋".repeat(600) + "a" + "b" + "👋".repeat(600))
+        edit.setSelection(1201)
+        val connection = checkNotNull(edit.onCreateInputConnection(info))
+        val expected = EditorText("👋".repeat(499) + "a", "", "b" + "👋".repeat(499), beforeCut = true, afterCut = true)
+        assertEquals(expected, readText(connection))
+        assertEquals(expected.before, fieldFocusOf(info, connection).text.before)
     }
 }
