@@ -778,10 +778,7 @@ impl Completer {
         score(&Scorer {
             table: &self.table,
             model,
-            user: user.map(|model| UserEvidence {
-                model,
-                previous: question.previous,
-            }),
+            user: user.map(|model| UserEvidence::new(model, question.previous)),
             languages,
             weights: &self.options.weights,
         })

@@ -7,7 +7,7 @@ use crate::case::LetterCase;
 use crate::model_words::ModelWords;
 use crate::position::Join;
 use crate::text::{capitalize, fold};
-use crate::user_model::UserModel;
+use crate::user_model::{After, UserModel};
 use crate::vocab_index::VocabIndex;
 use crate::word_table::WordTable;
 
@@ -50,10 +50,20 @@ pub struct ModelEvidence<'a> {
 /// What is known of the user at one boundary.
 #[derive(Clone, Copy)]
 pub struct UserEvidence<'a> {
-    /// What they type.
-    pub model: &'a UserModel,
-    /// The word before, in the same sentence.
-    pub previous: Option<&'a str>,
+    model: &'a UserModel,
+    previous: Option<&'a str>,
+    after: After<'a>,
+}
+
+impl<'a> UserEvidence<'a> {
+    /// What `model` knows of the user after the word `previous` of the same sentence.
+    pub fn new(model: &'a UserModel, previous: Option<&'a str>) -> UserEvidence<'a> {
+        UserEvidence {
+            model,
+            previous,
+            after: model.after(previous),
+        }
+    }
 }
 
 /// A word and its probability.
@@ -137,13 +147,13 @@ impl Scorer<'_> {
         let Some(user) = self.user.filter(|user| !user.model.is_empty()) else {
             return others;
         };
-        let by_user = user.model.score(user.previous, word).map_or(0.0, f32::exp);
+        let by_user = user.after.score(word).map_or(0.0, f32::exp);
         self.weights.user * by_user + (1.0 - self.user_mass(user)) * others
     }
 
     /// The part of the mixture that is words which the user has typed.
     fn user_mass(&self, user: UserEvidence<'_>) -> f32 {
-        self.weights.user * user.model.mass(user.previous)
+        self.weights.user * user.after.mass()
     }
 
     /// The `count` most probable words that begin with `typed`, whatever their case, and one of the
@@ -502,14 +512,10 @@ mod tests {
             user.observe(crate::FieldKind::Message, &["see"], "them", time)
                 .unwrap();
         }
-        let previous = Some("see");
         let scorer = Scorer {
             table: &table,
             model: None,
-            user: Some(UserEvidence {
-                model: &user,
-                previous,
-            }),
+            user: Some(UserEvidence::new(&user, Some("see"))),
             languages: &[1.0],
             weights: &weights,
         };
@@ -530,6 +536,7 @@ mod tests {
                 < 1e-6
         );
     }
+
     #[test]
     fn words_that_are_not_kept_count_too() {
         let table = table();
@@ -542,14 +549,10 @@ mod tests {
             user.observe(crate::FieldKind::Message, &["see"], "Thessaloniki", time)
                 .unwrap();
         }
-        let previous = Some("see");
         let scorer = Scorer {
             table: &table,
             model: None,
-            user: Some(UserEvidence {
-                model: &user,
-                previous,
-            }),
+            user: Some(UserEvidence::new(&user, Some("see"))),
             languages: &[1.0],
             weights: &weights,
         };

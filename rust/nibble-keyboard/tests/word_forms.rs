@@ -82,10 +82,7 @@ impl Typist {
                 join,
                 inside_sentence: false,
             }),
-            user: user.map(|model| UserEvidence {
-                model,
-                previous: Some("tel"),
-            }),
+            user: user.map(|model| UserEvidence::new(model, Some("tel"))),
             languages: &[1.0],
             weights: &Weights::default(),
         };

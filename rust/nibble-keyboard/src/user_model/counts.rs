@@ -41,6 +41,7 @@ pub(super) struct Counts {
 
 /// What the user types after one word: the counts of its successors are summed once, for any number
 /// of words that are asked about.
+#[derive(Clone, Copy)]
 pub struct After<'a> {
     counts: &'a Counts,
     successors: Option<&'a BTreeMap<String, Tally>>,
