@@ -12,10 +12,7 @@ import dev.nibble.EngineNotice
 import dev.nibble.EngineRequest
 import dev.nibble.Event
 import dev.nibble.KeyboardSettings
-import dev.nibble.LayoutPage
 import dev.nibble.Selection
-import dev.nibble.ShiftState
-import dev.nibble.Strip
 import kotlin.test.assertEquals
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -50,13 +47,6 @@ class FieldWithoutCursorTest {
         }
     }
 
-    private val screen = object : KeyboardScreen {
-        override fun showStrip(strip: Strip) = Unit
-        override fun showShift(state: ShiftState) = Unit
-        override fun showPage(page: LayoutPage) = Unit
-        override fun showGhost(text: String) = Unit
-    }
-
     private val suggester = object : Suggester {
         override fun ask(request: EngineRequest) = Unit
         override fun tell(notice: EngineNotice) = Unit
@@ -64,7 +54,7 @@ class FieldWithoutCursorTest {
 
     private var time = 0L
 
-    private fun shell(inputType: Int) = KeyboardShell(EditorAdapter(), screen, suggester) { time }
+    private fun shell(inputType: Int) = KeyboardShell(EditorAdapter(), UnseenScreen, suggester) { time }
         .also { it.focus(EditorInfo().apply { this.inputType = inputType }, field, KeyboardSettings()) }
 
     @Test

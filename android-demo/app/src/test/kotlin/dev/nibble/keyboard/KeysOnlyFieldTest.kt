@@ -10,9 +10,6 @@ import dev.nibble.EngineNotice
 import dev.nibble.EngineRequest
 import dev.nibble.Event
 import dev.nibble.KeyboardSettings
-import dev.nibble.LayoutPage
-import dev.nibble.ShiftState
-import dev.nibble.Strip
 import kotlin.test.assertEquals
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -35,13 +32,6 @@ class KeysOnlyFieldTest {
         override fun deleteSurroundingText(before: Int, after: Int) = true
     }
 
-    private val screen = object : KeyboardScreen {
-        override fun showStrip(strip: Strip) = Unit
-        override fun showShift(state: ShiftState) = Unit
-        override fun showPage(page: LayoutPage) = Unit
-        override fun showGhost(text: String) = Unit
-    }
-
     private val suggester = object : Suggester {
         override fun ask(request: EngineRequest) {
             told += request
@@ -54,7 +44,7 @@ class KeysOnlyFieldTest {
 
     @Test
     fun `every key reaches it, backspace too, and nothing is learned`() {
-        KeyboardShell(EditorAdapter(), screen, suggester) { 0 }.use { shell ->
+        KeyboardShell(EditorAdapter(), UnseenScreen, suggester) { 0 }.use { shell ->
             val info = EditorInfo().apply {
                 inputType = InputType.TYPE_NULL
                 initialSelStart = 0
